@@ -1,0 +1,197 @@
+/** The one registry of error codes: what the GraphQL `extensions.code`, the REST doors and the command line show. */
+
+interface ErrorEntry {
+  /** HTTP status when the error answers a whole request. */
+  status: number;
+  /** Why it happens. */
+  cause: string;
+  /** What the caller can do about it. */
+  fix: string;
+}
+
+const define = <T extends Record<string, ErrorEntry>>(registry: T): T => registry;
+
+export const errorRegistry = define({
+  UNAUTHENTICATED: {
+    status: 401,
+    cause: 'The request carries no token, or one that is not valid.',
+    fix: 'Sign in and send `Authorization: Bearer <access token>`.',
+  },
+  TOKEN_EXPIRED: {
+    status: 401,
+    cause: 'The access token is past its life.',
+    fix: 'Refresh the session, or sign in again.',
+  },
+  INVALID_CREDENTIALS: {
+    status: 401,
+    cause: 'Email and password do not match an account.',
+    fix: 'Check both and try again.',
+  },
+  FORBIDDEN: {
+    status: 403,
+    cause: 'The caller lacks the capability that the field asks for.',
+    fix: 'Ask an administrator of the organisation for the capability that the message names.',
+  },
+  NOT_FOUND: { status: 404, cause: 'Nothing with this id exists in the caller’s organisation.', fix: 'Check the id.' },
+  BAD_USER_INPUT: {
+    status: 400,
+    cause: 'An argument is not acceptable.',
+    fix: 'Correct the argument that the message names.',
+  },
+  CONFLICT: {
+    status: 409,
+    cause: 'Something with the same unique name exists, or the state does not allow the step.',
+    fix: 'Choose another name, or read the present state first.',
+  },
+  PAYLOAD_TOO_LARGE: {
+    status: 413,
+    cause: 'A body, a batch or an event is over its limit.',
+    fix: 'Send less at a time; the message tells the limit.',
+  },
+  UNSUPPORTED_MEDIA_TYPE: {
+    status: 415,
+    cause: 'The content type or encoding is not one that the address takes.',
+    fix: 'Use the one that the message names.',
+  },
+  METHOD_NOT_ALLOWED: {
+    status: 405,
+    cause: 'The address does not answer this HTTP method.',
+    fix: 'Use the method that the message names.',
+  },
+  UNKNOWN_DATASET: {
+    status: 400,
+    cause: 'No dataset has this name or alias.',
+    fix: 'Use one of the names that `datasets { name aliases }` lists.',
+  },
+  UNKNOWN_COLUMN: {
+    status: 400,
+    cause: 'The dataset has no such column.',
+    fix: 'Use a column of `dataset(name:) { columns { name } }`.',
+  },
+  EVENT_INVALID: {
+    status: 400,
+    cause: 'An event does not fit its dataset.',
+    fix: 'Correct the field that the message names.',
+  },
+  EVENT_TOO_LARGE: { status: 413, cause: 'One event is over 256 KB.', fix: 'Shorten the event.' },
+  INVALID_CURSOR: {
+    status: 400,
+    cause: 'The cursor is broken, or belongs to another list, filter or organisation.',
+    fix: 'Start again without a cursor.',
+  },
+  INVALID_PAGE_SIZE: {
+    status: 400,
+    cause: '`first` or `last` is negative, over the limit, or both are given.',
+    fix: 'Give one of them, within the limit that the message tells.',
+  },
+  QUERY_SYNTAX: {
+    status: 400,
+    cause: 'The query text does not parse.',
+    fix: 'Correct it at the line and column that the error tells.',
+  },
+  QUERY_MULTIPLE_STATEMENTS: {
+    status: 400,
+    cause: 'The text holds more than one statement.',
+    fix: 'Submit one SELECT at a time.',
+  },
+  QUERY_NOT_READ_ONLY: {
+    status: 400,
+    cause: 'The statement is not a plain SELECT.',
+    fix: 'Queries only read: write them as one SELECT.',
+  },
+  QUERY_UNKNOWN_TABLE: {
+    status: 400,
+    cause: 'The query names a table that is not a dataset.',
+    fix: 'Use a dataset’s name or alias.',
+  },
+  QUERY_UNKNOWN_COLUMN: {
+    status: 400,
+    cause: 'The query names a column that its tables do not have.',
+    fix: 'Use one of the dataset’s columns.',
+  },
+  QUERY_FUNCTION_NOT_ALLOWED: {
+    status: 400,
+    cause: 'The query calls a function that is not on the list of allowed ones.',
+    fix: 'Use another function; the documentation lists the allowed ones.',
+  },
+  QUERY_NOT_SUPPORTED: {
+    status: 400,
+    cause: 'The query uses something that cannot be answered exactly here.',
+    fix: 'Rewrite the part that the message names.',
+  },
+  QUERY_FAILED: {
+    status: 422,
+    cause: 'The database refused the query while it ran, such as a division by zero.',
+    fix: 'Correct the query as the message says.',
+  },
+  QUERY_TIMEOUT: {
+    status: 408,
+    cause: 'The query ran past its timeout.',
+    fix: 'Narrow the time range, or raise `timeoutMs`.',
+  },
+  QUERY_CANCELLED: {
+    status: 409,
+    cause: 'The job was cancelled while it ran.',
+    fix: 'Submit it again if the result is still wanted.',
+  },
+  RESULT_TOO_LARGE: {
+    status: 422,
+    cause: 'The result is over the limit of one job.',
+    fix: 'Aggregate, or narrow the time range.',
+  },
+  JOB_NOT_CANCELLABLE: { status: 409, cause: 'The job has already ended.', fix: 'Nothing to cancel; read its status.' },
+  JOB_ABANDONED: {
+    status: 500,
+    cause: 'The workers that ran the job ended again and again before it was done.',
+    fix: 'Submit it again; tell the operator the job’s id if it stays.',
+  },
+  SERVICE_UNAVAILABLE: {
+    status: 503,
+    cause: 'A part that this field needs does not answer.',
+    fix: 'Try again in a moment.',
+  },
+  DEADLINE_EXCEEDED: {
+    status: 504,
+    cause: 'The request took longer than its deadline.',
+    fix: 'Ask for less at once, or submit a job.',
+  },
+  SUBSCRIPTION_TRANSPORT: {
+    status: 400,
+    cause: 'A subscription was sent over plain HTTP.',
+    fix: 'Use a WebSocket with the graphql-transport-ws protocol at the same address.',
+  },
+  INTERNAL_SERVER_ERROR: {
+    status: 500,
+    cause: 'Something unexpected went wrong; it was logged with the request id.',
+    fix: 'Try again; tell the operator the request id if it stays.',
+  },
+});
+
+export type ErrorCode = keyof typeof errorRegistry;
+
+/** What travels with an error: the argument or position it is about, and figures that help. Never foreign data. */
+export interface ErrorDetails {
+  /** The argument or input field, as a path such as `input.query`. */
+  argument?: string;
+  /** Position in the caller's text, from 1. */
+  line?: number;
+  column?: number;
+  [figure: string]: unknown;
+}
+
+/** An error that the caller is meant to see. Anything else is masked as INTERNAL_SERVER_ERROR. */
+export class HarborwatchError extends Error {
+  override readonly name = 'HarborwatchError';
+  constructor(
+    readonly code: ErrorCode,
+    message: string,
+    readonly details: ErrorDetails = {},
+  ) {
+    super(message);
+  }
+}
+
+/** Throws the error that the caller is meant to see. */
+export function fail(code: ErrorCode, message: string, details?: ErrorDetails): never {
+  throw new HarborwatchError(code, message, details);
+}

@@ -1,0 +1,95 @@
+/** What several subgraphs share of GraphQL: the value types of the API, and the maker of connection types. */
+import 'reflect-metadata';
+import { ArgsType, type ClassType, Directive, Field, Int, ObjectType, registerEnumType } from 'type-graphql';
+import type { CappedCount, Page } from '../paging.js';
+
+@Directive('@shareable')
+@ObjectType('PageInfo', { simpleResolvers: true, description: 'Where a page stands in its list (Relay).' })
+export class PageInfo {
+  @Field(() => Boolean, { description: 'Whether rows follow this page.' })
+  hasNextPage!: boolean;
+  @Field(() => Boolean, { description: 'Whether rows come before this page.' })
+  hasPreviousPage!: boolean;
+  @Field(() => String, { nullable: true, description: 'The first edge’s cursor, for `before`.' })
+  startCursor!: string | null;
+  @Field(() => String, { nullable: true, description: 'The last edge’s cursor, for `after`.' })
+  endCursor!: string | null;
+}
+
+export enum CountRelation {
+  EXACT = 'EXACT',
+  AT_LEAST = 'AT_LEAST',
+}
+registerEnumType(CountRelation, {
+  name: 'CountRelation',
+  description: 'Whether a count is exact or stopped at its cap.',
+  valuesConfig: {
+    EXACT: { description: 'The value is the number of rows.' },
+    AT_LEAST: { description: 'Counting stopped at the value: there are more.' },
+  },
+});
+
+@Directive('@shareable')
+@ObjectType('TotalCount', { simpleResolvers: true, description: 'How many rows a list has, counted up to 10,000.' })
+export class TotalCount implements CappedCount {
+  @Field(() => Int, { description: 'The number of rows, or the cap.' })
+  value!: number;
+  @Field(() => CountRelation, { description: 'Whether the value is exact.' })
+  relation!: CappedCount['relation'];
+}
+
+/** Relay's arguments for lists that are paged forward only. */
+@ArgsType()
+export class ForwardPageArgs {
+  @Field(() => Int, { nullable: true, description: 'How many rows, from the start or after `after`.' })
+  first?: number | null;
+  @Field(() => String, { nullable: true, description: 'The cursor to go on after.' })
+  after?: string | null;
+}
+
+/** Relay's arguments for lists that are paged both ways. */
+@ArgsType()
+export class PageArgs extends ForwardPageArgs {
+  @Field(() => Int, { nullable: true, description: 'How many rows, from the end or before `before`.' })
+  last?: number | null;
+  @Field(() => String, { nullable: true, description: 'The cursor to go back from.' })
+  before?: string | null;
+}
+
+/** A page with its list's lazy count. */
+export interface Connection<Row> extends Page<Row> {
+  nodes: Row[];
+  /** Computed only when asked for. */
+  totalCount: () => Promise<CappedCount>;
+}
+
+/** Adds to a page what a connection type answers. */
+export function toConnection<Row>(page: Page<Row>, totalCount: () => Promise<CappedCount>): Connection<Row> {
+  return { ...page, nodes: page.edges.map((edge) => edge.node), totalCount };
+}
+
+/**
+ * Makes the connection and edge types of a list. `name` is the node type's name: `Job` gives `JobConnection`, `JobEdge`.
+ * @param nodeType answers the node's class or scalar
+ */
+export function connectionOf(name: string, nodeType: () => unknown): ClassType<object> {
+  @ObjectType(`${name}Edge`, { simpleResolvers: true, description: `One row of a ${name}Connection with its cursor.` })
+  class Edge {
+    @Field(nodeType as () => ClassType, { description: 'The row.' })
+    node!: unknown;
+    @Field(() => String, { description: 'Signed and opaque; pages go on from it.' })
+    cursor!: string;
+  }
+  @ObjectType(`${name}Connection`, { simpleResolvers: true, description: `A page of ${name} rows.` })
+  class ConnectionType {
+    @Field(() => [Edge], { description: 'The rows with their cursors, in the list’s order.' })
+    edges!: Edge[];
+    @Field(() => [nodeType()] as never, { description: 'The rows alone.' })
+    nodes!: unknown[];
+    @Field(() => PageInfo, { description: 'Where the page stands.' })
+    pageInfo!: PageInfo;
+    @Field(() => TotalCount, { description: 'How many rows the whole list has; computed when asked for.' })
+    totalCount!: TotalCount;
+  }
+  return ConnectionType;
+}

@@ -1,0 +1,86 @@
+/** Who is asking. Every request, job and stream carries one identity; nothing is read or written without it. */
+
+export type Tier = 'BASIC' | 'PRO' | 'ENTERPRISE';
+
+/** The roles that people hold; each stands for a set of capabilities. */
+export type Role = 'PLATFORM_ADMIN' | 'ADMIN' | 'ANALYST' | 'AUDITOR' | 'INGESTER' | 'VIEWER';
+
+/** An action with a scope that drills down org -> app -> class. No app means every app; no class means every class. */
+export interface Capability {
+  action: Action;
+  app?: string;
+  class?: string;
+}
+
+export type Action =
+  | 'platform:admin'
+  | 'org:admin'
+  | 'org:read'
+  | 'events:read'
+  | 'events:write'
+  | 'jobs:read'
+  | 'jobs:write'
+  | 'audit:read'
+  | 'audit:write'
+  | 'analytics:read'
+  | 'collections:read'
+  | 'collections:write';
+
+export interface Subject {
+  kind: 'USER' | 'API_KEY' | 'SYSTEM';
+  /** The id of the user, the key, or the name of the system part. */
+  id: string;
+  /** The user behind it; undefined for the system. */
+  userId?: string;
+}
+
+export interface Identity {
+  orgId: string;
+  subject: Subject;
+  capabilities: Capability[];
+  tier: Tier;
+  /** Found again in the logs and in the `x-request-id` header. */
+  requestId: string;
+  /** When the work must have ended, in milliseconds since the epoch. */
+  deadline: number;
+  /** When the access token ends, in milliseconds since the epoch; undefined where there is none. */
+  expiresAtMs?: number;
+}
+
+const readAll: Action[] = ['org:read', 'events:read', 'jobs:read', 'analytics:read', 'collections:read'];
+const admin: Action[] = [
+  ...readAll,
+  'org:admin',
+  'events:write',
+  'jobs:write',
+  'audit:read',
+  'audit:write',
+  'collections:write',
+];
+
+/** What each role may do. */
+export const roleActions: Record<Role, Action[]> = {
+  PLATFORM_ADMIN: ['platform:admin'],
+  ADMIN: admin,
+  ANALYST: [...readAll, 'jobs:write', 'collections:write'],
+  AUDITOR: ['org:read', 'audit:read', 'jobs:read', 'analytics:read'],
+  INGESTER: ['events:write', 'audit:write'],
+  VIEWER: readAll,
+};
+
+/** The capabilities that a set of roles gives, each once. */
+export function capabilitiesOf(roles: readonly Role[]): Capability[] {
+  return [...new Set(roles.flatMap((role) => roleActions[role]))].map((action) => ({ action }));
+}
+
+/** The identity of a part of Harborwatch itself that works for one organisation. */
+export function systemIdentity(orgId: string, part: string, deadline = Date.now() + 60_000): Identity {
+  return {
+    orgId,
+    subject: { kind: 'SYSTEM', id: part },
+    capabilities: capabilitiesOf(['ADMIN']),
+    tier: 'ENTERPRISE',
+    requestId: `${part}-${crypto.randomUUID()}`,
+    deadline,
+  };
+}

@@ -1,0 +1,51 @@
+/** What every process stands on: settings, logs, clock and the connections. Made once, closed last. */
+import type { Clock } from './clock.js';
+import { systemClock } from './clock.js';
+import { type Config, ConfigError } from './config.js';
+import { Cursors } from './cursor.js';
+import { createLogger, type Logger } from './logging.js';
+import { Postgres, postgresUrls } from './postgres/postgres.js';
+import { PubSub } from './pubsub.js';
+import { connectRedis, type RedisConnections } from './redis.js';
+import { Tokens } from './tokens.js';
+
+export interface Platform {
+  config: Config;
+  logger: Logger;
+  clock: Clock;
+  postgres: Postgres;
+  redis: RedisConnections;
+  pubsub: PubSub;
+  cursors: Cursors;
+  tokens: Tokens;
+  close(): Promise<void>;
+}
+
+/**
+ * Connects a process.
+ * @param part the process's name in the logs, such as `gateway`
+ * @throws ConfigError that names a missing setting
+ */
+export function createPlatform(config: Config, part: string): Platform {
+  const { redisUrl, cursorKey, tokenSigningKey } = config;
+  if (redisUrl === undefined) throw new ConfigError('REDIS_URL is not set: a process started by itself needs it.');
+  if (cursorKey === undefined) throw new ConfigError('CURSOR_KEY is not set: a process started by itself needs it.');
+  if (tokenSigningKey === undefined)
+    throw new ConfigError('TOKEN_SIGNING_KEY is not set: a process started by itself needs it.');
+  const logger = createLogger(part, config.logLevel);
+  const postgres = new Postgres(postgresUrls(config));
+  const redis = connectRedis(redisUrl, config.redisPrefix ?? 'hw', logger);
+  return {
+    config,
+    logger,
+    clock: systemClock,
+    postgres,
+    redis,
+    pubsub: new PubSub(redis),
+    cursors: new Cursors(cursorKey),
+    tokens: new Tokens(tokenSigningKey, config.accessTokenSeconds),
+    close: async () => {
+      await Promise.all([postgres.close(), redis.close()]);
+    },
+  };
+}

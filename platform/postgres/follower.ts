@@ -1,0 +1,211 @@
+/**
+ * Follows an append-only log table (change feed, outbox) in commit order, exactly from where it stopped.
+ *
+ * Sequence order is not commit order: a row becomes readable when its transaction lies below the snapshot's xmin, and
+ * rows are read by (tx, seq). One process at a time follows a log for a consumer (an advisory lock that the connection
+ * holds), so a consumer's effects run in order; they must be idempotent, since a crash after the effect and before the
+ * checkpoint repeats the last batch.
+ */
+import type pg from 'pg';
+import type { Logger } from '../logging.js';
+import type { Postgres } from './postgres.js';
+
+/** A place in a log: everything up to and with it has been seen. Both are decimal strings of 64-bit figures. */
+export interface LogPosition {
+  tx: string;
+  seq: string;
+}
+
+export interface LogRow extends LogPosition {
+  orgId: string;
+}
+
+export interface LogSource<Row extends LogRow> {
+  /** The table in schema `app`, and the columns to read beside tx, seq and org_id. */
+  table: string;
+  columns: string;
+  /** The NOTIFY channel that rings when rows were committed. */
+  channel: string;
+  map(row: Record<string, unknown>): Row;
+}
+
+export interface FollowOptions<Row extends LogRow> {
+  source: LogSource<Row>;
+  /** The checkpoint's name. Without one the follower starts at the end, alone for this process, and keeps nothing. */
+  consumer?: string;
+  /** Called with at most `batchSize` rows in commit order; repeated with backoff until it succeeds. */
+  handle(rows: Row[]): Promise<void>;
+  logger: Logger;
+  /** Default 200. */
+  batchSize?: number;
+}
+
+const idlePollMs = 5_000;
+const lockRetryMs = 2_000;
+const maxBackoffMs = 10_000;
+/** How soon to look again while a committed row still waits for an older transaction to end. */
+const horizonRetryMs = 25;
+
+/** Reads the rows after a position that can no longer be overtaken. */
+export async function readLog<Row extends LogRow>(
+  client: Pick<pg.PoolClient, 'query'>,
+  source: LogSource<Row>,
+  after: LogPosition,
+  limit: number,
+): Promise<Row[]> {
+  const result = await client.query(
+    `SELECT tx::text, seq::text, org_id::text AS "orgId", ${source.columns} FROM app.${source.table}
+      WHERE (tx, seq) > ($1::xid8, $2::bigint) AND tx < pg_snapshot_xmin(pg_current_snapshot())
+      ORDER BY tx, seq LIMIT $3`,
+    [after.tx, after.seq, limit],
+  );
+  return result.rows.map((row) => source.map(row));
+}
+
+/** The last readable place of a log. */
+export async function logEnd(client: Pick<pg.PoolClient, 'query'>, table: string): Promise<LogPosition> {
+  const result = await client.query(
+    `SELECT tx::text, seq::text FROM app.${table} WHERE tx < pg_snapshot_xmin(pg_current_snapshot())
+      ORDER BY tx DESC, seq DESC LIMIT 1`,
+  );
+  return result.rows[0] ?? { tx: '0', seq: '0' };
+}
+
+/** A running follower. */
+export class Follower<Row extends LogRow> {
+  readonly #postgres: Postgres;
+  readonly #options: FollowOptions<Row>;
+  #stopped = false;
+  #wake: () => void = () => {};
+  #rung = false;
+  readonly #done: Promise<void>;
+  readonly #started = Promise.withResolvers<void>();
+
+  constructor(postgres: Postgres, options: FollowOptions<Row>) {
+    this.#postgres = postgres;
+    this.#options = options;
+    this.#done = this.#run();
+  }
+
+  /** Resolves when the follower reads for the first time: what is committed after that reaches `handle`. */
+  get started(): Promise<void> {
+    return this.#started.promise;
+  }
+
+  /** Lets the batch in hand end, then frees the connection. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#ring();
+    await this.#done;
+  }
+
+  #ring(): void {
+    this.#rung = true;
+    this.#wake();
+  }
+
+  async #wait(timeoutMs: number): Promise<void> {
+    if (this.#stopped || this.#rung) {
+      this.#rung = false;
+      return;
+    }
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, timeoutMs);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#rung = false;
+  }
+
+  async #run(): Promise<void> {
+    let backoffMs = 100;
+    while (!this.#stopped) {
+      let client: pg.PoolClient | undefined;
+      let failure: Error | undefined;
+      const onError = (error: Error) => {
+        failure = error;
+        this.#ring();
+      };
+      try {
+        client = await this.#postgres.systemConnection();
+        client.on('error', onError);
+        client.on('notification', () => this.#ring());
+        if (await this.#lock(client)) {
+          backoffMs = 100;
+          await this.#follow(client, () => failure);
+        } else {
+          await this.#wait(lockRetryMs);
+        }
+      } catch (error) {
+        failure = error as Error;
+        if (!this.#stopped) {
+          this.#options.logger.warn(
+            { consumer: this.#options.consumer, error: String(error) },
+            'follower starts again',
+          );
+          await this.#wait(backoffMs);
+          backoffMs = Math.min(backoffMs * 2, maxBackoffMs);
+        }
+      } finally {
+        client?.off('error', onError);
+        // The connection is closed, not returned: locks and LISTEN go with it.
+        client?.release(failure ?? true);
+      }
+    }
+    this.#started.resolve();
+  }
+
+  async #lock(client: pg.PoolClient): Promise<boolean> {
+    if (this.#options.consumer === undefined) return true;
+    const result = await client.query('SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS locked', [
+      `harborwatch:${this.#options.source.table}:${this.#options.consumer}`,
+    ]);
+    return result.rows[0].locked;
+  }
+
+  async #follow(client: pg.PoolClient, failure: () => Error | undefined): Promise<void> {
+    const { source, handle, batchSize = 200 } = this.#options;
+    await client.query(`LISTEN ${source.channel}`);
+    let position = await this.#loadCheckpoint(client);
+    this.#started.resolve();
+    while (!this.#stopped) {
+      const broken = failure();
+      if (broken) throw broken;
+      const rows = await readLog(client, source, position, batchSize);
+      const last = rows.at(-1);
+      if (last) {
+        await handle(rows);
+        position = { tx: last.tx, seq: last.seq };
+        await this.#saveCheckpoint(client, position);
+        continue;
+      }
+      const waiting = await client.query(
+        `SELECT 1 FROM app.${source.table} WHERE (tx, seq) > ($1::xid8, $2::bigint) LIMIT 1`,
+        [position.tx, position.seq],
+      );
+      await this.#wait(waiting.rows.length > 0 ? horizonRetryMs : idlePollMs);
+    }
+  }
+
+  async #loadCheckpoint(client: pg.PoolClient): Promise<LogPosition> {
+    const { consumer, source } = this.#options;
+    if (consumer === undefined) return logEnd(client, source.table);
+    const result = await client.query(
+      `INSERT INTO app.checkpoints (log, consumer) VALUES ($1, $2)
+       ON CONFLICT (log, consumer) DO UPDATE SET consumer = excluded.consumer RETURNING tx::text, seq::text`,
+      [source.table, consumer],
+    );
+    return result.rows[0];
+  }
+
+  async #saveCheckpoint(client: pg.PoolClient, position: LogPosition): Promise<void> {
+    const { consumer, source } = this.#options;
+    if (consumer === undefined) return;
+    await client.query(
+      'UPDATE app.checkpoints SET tx = $3::xid8, seq = $4, updated_at = now() WHERE log = $1 AND consumer = $2',
+      [source.table, consumer, position.tx, position.seq],
+    );
+  }
+}

@@ -1,0 +1,98 @@
+/**
+ * BullMQ as a doorbell: it carries a job's id and attempt, nothing else. Rows in PostgreSQL decide what a ring means, so
+ * a lost ring is made good by the sweeper and a double ring finds nothing to claim.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { Queue, Worker } from 'bullmq';
+import type { Logger } from './logging.js';
+import type { RedisConnections } from './redis.js';
+
+export interface Ring {
+  orgId: string;
+  jobId: string;
+  attempt: number;
+}
+
+const ringTimeoutMs = 3_000;
+/** After a ring that nobody took, the next ones fail at once for this long: whoever rings has other work to do. */
+const pauseAfterFailureMs = 5_000;
+const closeTimeoutMs = 1_000;
+
+/** The side that rings. */
+export class Doorbell {
+  readonly #queue: Queue<Ring>;
+  readonly #redis: RedisConnections;
+  #pausedUntil = 0;
+
+  constructor(name: string, redis: RedisConnections) {
+    this.#redis = redis;
+    this.#queue = new Queue(name, { connection: redis.duplicateForQueue(), prefix: `${redis.keys.prefix}-queue` });
+    this.#queue.on('error', () => {});
+  }
+
+  /**
+   * Rings for a job. A second ring for the same attempt is one, for as long as the first was not answered.
+   * @param priority 1 is answered first
+   * @returns false when Redis did not take it in time: somebody has to look for the job
+   */
+  async ring(ring: Ring, priority: number): Promise<boolean> {
+    if (this.#redis.commands.status !== 'ready' || performance.now() < this.#pausedUntil) return false;
+    const added = this.#queue.add('ring', ring, {
+      jobId: `${ring.jobId}-${ring.attempt}`,
+      priority,
+      removeOnComplete: true,
+      removeOnFail: true,
+    });
+    const timeout = new AbortController();
+    // `add` stays pending for as long as Redis is away.
+    const taken = await Promise.race([
+      added.then(
+        () => true,
+        () => false,
+      ),
+      delay(ringTimeoutMs, false, { signal: timeout.signal }).catch(() => false),
+    ]);
+    timeout.abort();
+    if (!taken) this.#pausedUntil = performance.now() + pauseAfterFailureMs;
+    return taken;
+  }
+
+  async close(): Promise<void> {
+    await within(closeTimeoutMs, this.#queue.close());
+  }
+}
+
+/** The side that answers. */
+export interface Answering {
+  /** Takes no further ring, and waits for those in hand for at most `deadlineMs`. */
+  close(deadlineMs: number): Promise<void>;
+}
+
+/** Calls `handle` for each ring, `concurrency` at once. */
+export function answerDoorbell(
+  name: string,
+  redis: RedisConnections,
+  options: { concurrency: number; handle(ring: Ring): Promise<void>; logger: Logger },
+): Answering {
+  const worker = new Worker<Ring>(name, (job) => options.handle(job.data), {
+    connection: redis.duplicateForQueue(),
+    prefix: `${redis.keys.prefix}-queue`,
+    concurrency: options.concurrency,
+    // The row's lease decides whether a job is lost; BullMQ shall never fail one by itself.
+    maxStalledCount: 1_000,
+  });
+  worker.on('error', (error) => options.logger.debug({ error: String(error) }, 'queue worker'));
+  return {
+    close: async (deadlineMs) => {
+      await within(deadlineMs, worker.close());
+      await within(closeTimeoutMs, worker.close(true));
+    },
+  };
+}
+
+/** BullMQ waits for Redis when it closes, and Redis may be away. */
+async function within(timeoutMs: number, work: Promise<void>): Promise<void> {
+  const timeout = new AbortController();
+  await Promise.race([work.catch(() => {}), delay(timeoutMs, undefined, { signal: timeout.signal }).catch(() => {})]);
+  timeout.abort();
+}

@@ -1,0 +1,72 @@
+/** Connections to Redis, and the one place where its keys are made. Redis may vanish at any time: nothing is only there. */
+import { Redis } from 'ioredis';
+import type { Logger } from './logging.js';
+
+/** Everything that Harborwatch keeps in Redis. The organisation is part of every key. */
+export class RedisKeys {
+  constructor(readonly prefix: string) {}
+  /** A cached answer of the analytics widgets. */
+  widget(orgId: string, name: string, variant: string): string {
+    return `${this.prefix}:{${orgId}}:widget:${name}:${variant}`;
+  }
+  /** A live topic, such as `job:<id>`. */
+  topic(orgId: string, topic: string): string {
+    return `${this.prefix}:{${orgId}}:topic:${topic}`;
+  }
+  /** What a collection keeps beside its entries: `index`, `generation`. */
+  collection(orgId: string, collectionId: string, part: string): string {
+    return `${this.prefix}:{${orgId}}:collection:${collectionId}:${part}`;
+  }
+}
+
+export interface RedisConnections {
+  keys: RedisKeys;
+  /** Commands fail at once while Redis is away, so that nobody waits for it. */
+  commands: Redis;
+  /** A connection of its own with the settings that BullMQ asks for. */
+  duplicateForQueue(): Redis;
+  /** A connection of its own that only subscribes. */
+  duplicateForSubscriptions(): Redis;
+  ping(): Promise<boolean>;
+  close(): Promise<void>;
+}
+
+/** Opens the connections; they come back by themselves after an outage. */
+export function connectRedis(url: string, prefix: string, logger: Logger): RedisConnections {
+  const open: Redis[] = [];
+  let complained = false;
+  const connect = (options: {
+    maxRetriesPerRequest: number | null;
+    enableOfflineQueue: boolean;
+    commandTimeout?: number;
+  }) => {
+    const redis = new Redis(url, {
+      ...options,
+      retryStrategy: (times) => Math.min(50 * 2 ** Math.min(times, 6), 2_000),
+    });
+    redis.on('error', (error: Error) => {
+      if (!complained) logger.warn({ error: String(error) }, 'Redis does not answer; going on without it');
+      complained = true;
+    });
+    redis.on('ready', () => {
+      complained = false;
+    });
+    open.push(redis);
+    return redis;
+  };
+  const commands = connect({ maxRetriesPerRequest: 1, enableOfflineQueue: false, commandTimeout: 2_000 });
+  return {
+    keys: new RedisKeys(prefix),
+    commands,
+    duplicateForQueue: () => connect({ maxRetriesPerRequest: null, enableOfflineQueue: true }),
+    duplicateForSubscriptions: () => connect({ maxRetriesPerRequest: null, enableOfflineQueue: true }),
+    ping: () =>
+      commands.ping().then(
+        () => true,
+        () => false,
+      ),
+    close: async () => {
+      for (const redis of open) redis.disconnect();
+    },
+  };
+}
