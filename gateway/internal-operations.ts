@@ -1,0 +1,25 @@
+/** Runs the gateway's own operations on the graph: other doors are thin layers over the same schema and rules. */
+import type { ApolloServer } from '@apollo/server';
+import { type ErrorCode, errorRegistry, HarborwatchError } from '../platform/errors.js';
+import type { GraphQLContext } from '../platform/subgraph.js';
+
+/** Runs an operation and answers its data. @throws HarborwatchError with the first error's code and details */
+export type RunOperation = <Data>(
+  query: string,
+  variables: Record<string, unknown>,
+  context: GraphQLContext,
+) => Promise<Data>;
+
+export function createRunOperation(apollo: ApolloServer<GraphQLContext>): RunOperation {
+  return async <Data>(query: string, variables: Record<string, unknown>, context: GraphQLContext): Promise<Data> => {
+    const { body } = await apollo.executeOperation({ query, variables }, { contextValue: context });
+    if (body.kind !== 'single') throw new Error('An internal operation answered in parts.');
+    const [error] = body.singleResult.errors ?? [];
+    if (error) {
+      const { code, ...details } = (error.extensions ?? {}) as { code?: string };
+      const known = code !== undefined && code in errorRegistry ? (code as ErrorCode) : 'INTERNAL_SERVER_ERROR';
+      throw new HarborwatchError(known, error.message, details);
+    }
+    return body.singleResult.data as Data;
+  };
+}

@@ -1,0 +1,179 @@
+/**
+ * The live tail. Each reader walks the change feed at its own pace from PostgreSQL, so nothing waits in memory and
+ * nothing is lost; the process-wide follower only wakes the readers. A reader that is too far behind is moved to the
+ * end and told how many events it missed.
+ */
+import type { Dataset } from '../../datasets/types.js';
+import type { CursorContext } from '../../platform/cursor.js';
+import { type FeedRow, followFeed } from '../../platform/feed.js';
+import type { Identity } from '../../platform/identity.js';
+import type { Logger } from '../../platform/logging.js';
+import type { Follower, LogPosition } from '../../platform/postgres/follower.js';
+import type { EventsStore, StoredEvent } from './store.js';
+
+/** How many events a reader may be behind. */
+const maxLag = 10_000;
+const feedRowsPerRead = 200;
+const eventsPerRead = 500;
+/** How often a reader looks without being woken. */
+const recheckMs = 5_000;
+
+export interface TailStep {
+  event: Record<string, unknown> | null;
+  cursor: string;
+  lagged: number;
+}
+
+/** Where a reader stands: behind a whole feed row, or inside one behind an event. */
+interface TailPosition {
+  feed: LogPosition;
+  /** The feed row in hand, and the last event of it that was sent. */
+  inside?: { tx: string; seq: string; id: string };
+}
+
+export class EventTails {
+  readonly #wakers = new Map<string, Set<() => void>>();
+  #follower: Follower<FeedRow> | undefined;
+
+  constructor(
+    private readonly store: EventsStore,
+    private readonly logger: Logger,
+  ) {}
+
+  /** Opens a tail. Without `after` it starts with what is ingested from now on. */
+  async open(
+    identity: Identity,
+    dataset: Dataset,
+    after: string | null | undefined,
+    cursor: CursorContext,
+  ): Promise<AsyncIterableIterator<TailStep>> {
+    await this.#startFollower();
+    const position = after == null ? { feed: await this.store.feedEnd(identity) } : decode(cursor, after);
+    return this.#iterate(identity, dataset, position, cursor);
+  }
+
+  async close(): Promise<void> {
+    await this.#follower?.stop();
+  }
+
+  #iterate(
+    identity: Identity,
+    dataset: Dataset,
+    start: TailPosition,
+    cursor: CursorContext,
+  ): AsyncIterableIterator<TailStep> {
+    let ended = false;
+    let wake: () => void = () => {};
+    const key = `${identity.orgId}/${dataset.name}`;
+    const waker = () => wake();
+    const wakers = this.#wakers.get(key) ?? new Set();
+    this.#wakers.set(key, wakers.add(waker));
+    const end = () => {
+      ended = true;
+      wakers.delete(waker);
+      wake();
+    };
+    const steps = this.#steps(identity, dataset, start, cursor);
+    const done = { done: true, value: undefined } as const;
+    return {
+      next: async () => {
+        while (!ended) {
+          const step = await steps();
+          if (ended) break;
+          if (step) return { done: false, value: step };
+          await new Promise<void>((resolve) => {
+            const timer = setTimeout(resolve, recheckMs);
+            wake = () => {
+              clearTimeout(timer);
+              resolve();
+            };
+          });
+        }
+        return done;
+      },
+      return: async () => {
+        end();
+        return done;
+      },
+      throw: async (error) => {
+        end();
+        throw error;
+      },
+      [Symbol.asyncIterator]() {
+        return this;
+      },
+    };
+  }
+
+  /** Answers the next step, or undefined when there is nothing new. */
+  #steps(
+    identity: Identity,
+    dataset: Dataset,
+    start: TailPosition,
+    cursor: CursorContext,
+  ): () => Promise<TailStep | undefined> {
+    let { feed } = start;
+    let inside = start.inside;
+    let pending: FeedRow[] = [];
+    let buffer: StoredEvent[] = [];
+    let drained = false;
+    const toCursor = () =>
+      cursor.cursors.encode(cursor.binding, [
+        feed.tx,
+        feed.seq,
+        inside?.tx ?? null,
+        inside?.seq ?? null,
+        inside?.id ?? null,
+      ]);
+    const skip = (): TailStep => {
+      const last = pending.at(-1)!;
+      const lagged = pending.reduce((sum, row) => sum + row.rowCount, 0);
+      feed = { tx: last.tx, seq: last.seq };
+      inside = undefined;
+      pending = [];
+      return { event: null, cursor: toCursor(), lagged };
+    };
+    return async () => {
+      for (;;) {
+        const event = buffer.shift();
+        if (event) {
+          inside = { tx: pending[0]!.tx, seq: pending[0]!.seq, id: event.id };
+          return { event: event.event, cursor: toCursor(), lagged: 0 };
+        }
+        const row = pending[0];
+        if (!row) {
+          pending = await this.store.readFeed(identity, dataset.name, feed, feedRowsPerRead);
+          if (pending.length === 0) return undefined;
+          if (pending.reduce((sum, item) => sum + item.rowCount, 0) > maxLag && pending.length > 1) return skip();
+          continue;
+        }
+        const afterId = inside && inside.tx === row.tx && inside.seq === row.seq ? inside.id : null;
+        if (!drained) buffer = await this.store.readBatch(identity, dataset, row, afterId, eventsPerRead);
+        drained = buffer.length > 0 && buffer.length < eventsPerRead;
+        if (buffer.length > 0) continue;
+        feed = { tx: row.tx, seq: row.seq };
+        inside = undefined;
+        drained = false;
+        pending.shift();
+      }
+    };
+  }
+
+  async #startFollower(): Promise<void> {
+    this.#follower ??= followFeed(this.store.postgres, {
+      logger: this.logger,
+      handle: async (rows) => {
+        for (const key of new Set(rows.map((row) => `${row.orgId}/${row.dataset}`))) {
+          for (const wake of this.#wakers.get(key) ?? []) wake();
+        }
+      },
+    });
+    await this.#follower.started;
+  }
+}
+
+function decode(cursor: CursorContext, after: string): TailPosition {
+  const [tx, seq, insideTx, insideSeq, id] = cursor.cursors.decode(cursor.binding, after).map(String);
+  const feed = { tx: tx!, seq: seq! };
+  return id === 'null' ? { feed } : { feed, inside: { tx: insideTx!, seq: insideSeq!, id: id! } };
+}
