@@ -10,7 +10,7 @@ import {
   validate,
 } from 'graphql';
 import type { SubscribePayload } from 'graphql-ws';
-import { type Extra, useServer } from 'graphql-ws/use/ws';
+import { useServer as answerProtocol, type Extra } from 'graphql-ws/use/ws';
 import { WebSocketServer } from 'ws';
 import { HarborwatchError } from '../platform/errors.js';
 import type { Identity } from '../platform/identity.js';
@@ -61,7 +61,7 @@ export function serveWebSocket(
       ? { ...result, errors: result.errors.map((error) => toGraphQLError(format(asGraphQLError(error)))) }
       : result;
 
-  const close = useServer<Record<string, unknown>, SocketExtra>(
+  const close = answerProtocol<Record<string, unknown>, SocketExtra>(
     {
       connectionInitWaitTimeout: connectionInitTimeoutMs,
       onConnect: async ({ connectionParams, extra }) => {

@@ -33,7 +33,8 @@ export function createPlatform(config: Config, part: string): Platform {
   if (tokenSigningKey === undefined)
     throw new ConfigError('TOKEN_SIGNING_KEY is not set: a process started by itself needs it.');
   const logger = createLogger(part, config.logLevel);
-  const postgres = new Postgres(postgresUrls(config));
+  // Beside the jobs that run there are the checks and estimates of queries.
+  const postgres = new Postgres(postgresUrls(config), config.workerConcurrency + 6);
   const redis = connectRedis(redisUrl, config.redisPrefix ?? 'hw', logger);
   return {
     config,

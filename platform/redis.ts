@@ -13,9 +13,13 @@ export class RedisKeys {
   topic(orgId: string, topic: string): string {
     return `${this.prefix}:{${orgId}}:topic:${topic}`;
   }
-  /** What a collection keeps beside its entries: `index`, `generation`. */
-  collection(orgId: string, collectionId: string, part: string): string {
-    return `${this.prefix}:{${orgId}}:collection:${collectionId}:${part}`;
+  /** What a collection keeps beside its entries: `index`, `marker`. */
+  collection(orgId: string, redisKeyBase: string, part: string): string {
+    return `${this.prefix}:{${orgId}}:collection:${redisKeyBase}:${part}`;
+  }
+  /** An entry of a collection, which other programs read too. The key base begins with the organisation's slug. */
+  collectionEntry(redisKeyBase: string, keyHash: string): string {
+    return `${this.prefix}:${redisKeyBase}:${keyHash}`;
   }
 }
 

@@ -1,0 +1,86 @@
+/** A gateway in the test's own process, over a database of its own: real HTTP and WebSocket, without the supervisor. */
+import { readFile } from 'node:fs/promises';
+import { type Client, createClient } from 'graphql-ws';
+import { WebSocket } from 'ws';
+import { startGateway } from '../../gateway/server.js';
+import type { Identity } from '../../platform/identity.js';
+import { followOutbox } from '../../platform/outbox.js';
+import { subgraphs } from '../../subgraphs/index.js';
+import { createTestPlatform, type TestPlatform } from './database.js';
+
+export interface GraphQLAnswer<Data = Record<string, never>> {
+  status: number;
+  headers: Headers;
+  data?: Data | null;
+  errors?: { message: string; path?: (string | number)[]; extensions: Record<string, unknown> & { code: string } }[];
+}
+
+export interface TestGateway extends TestPlatform {
+  url: string;
+  /** An access token of an identity. */
+  tokenFor(identity: Identity): Promise<string>;
+  /** Runs an operation over HTTP as the identity, or without a token. */
+  query<Data>(identity: Identity | undefined, query: string, variables?: unknown): Promise<GraphQLAnswer<Data>>;
+  /** A WebSocket client of the identity; the test disposes it. */
+  webSocket(identity: Identity | undefined): Promise<Client>;
+}
+
+export interface TestGatewayOptions {
+  /** Also runs the background work of the domains in this process. Default false. */
+  workers?: boolean;
+  settings?: Record<string, string>;
+}
+
+export async function startTestGateway(options: TestGatewayOptions = {}): Promise<TestGateway> {
+  const base = await createTestPlatform(options.settings);
+  const { platform } = base;
+  const gateway = await startGateway(platform, {
+    supergraphSdl: await readFile('schema/supergraph.graphql', 'utf8'),
+    subgraphs,
+    pagesDirectory: 'dist/public/graphiql/',
+    port: 0,
+    host: '127.0.0.1',
+  });
+  const domains = options.workers
+    ? subgraphs.map((subgraph) => ({ name: subgraph.name, parts: subgraph.create(platform) }))
+    : [];
+  const workers = (await Promise.all(domains.map(({ parts }) => parts.startWorkers?.() ?? []))).flat();
+  const outboxes = domains.flatMap(({ name, parts }) =>
+    parts.events ? [followOutbox(platform.postgres, name, parts.events, platform.logger)] : [],
+  );
+  const url = `http://127.0.0.1:${gateway.port}`;
+  const tokenFor = async (identity: Identity) => {
+    const { orgId, tier, capabilities, subject } = identity;
+    return (await platform.tokens.issue({ orgId, tier, capabilities, userId: subject.userId! }, Date.now())).token;
+  };
+  return {
+    ...base,
+    url,
+    tokenFor,
+    query: async (identity, query, variables) => {
+      const headers: Record<string, string> = { 'content-type': 'application/json' };
+      if (identity) headers.authorization = `Bearer ${await tokenFor(identity)}`;
+      const response = await fetch(`${url}/graphql`, {
+        method: 'POST',
+        headers,
+        body: JSON.stringify({ query, variables }),
+      });
+      return { status: response.status, headers: response.headers, ...((await response.json()) as object) };
+    },
+    webSocket: async (identity) => {
+      const authorization = identity && `Bearer ${await tokenFor(identity)}`;
+      return createClient({
+        url: `${url.replace('http', 'ws')}/graphql`,
+        webSocketImpl: WebSocket,
+        connectionParams: { authorization },
+        retryAttempts: 0,
+      });
+    },
+    close: async () => {
+      await gateway.drain();
+      await Promise.all([...workers.map((worker) => worker.stop(3_000)), ...outboxes.map((outbox) => outbox.stop())]);
+      await Promise.all(domains.map(({ parts }) => parts.close?.()));
+      await base.close();
+    },
+  };
+}
