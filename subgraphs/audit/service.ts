@@ -1,0 +1,253 @@
+/** The rules of the audit log: what is stored, who sees what, and how a timeline is walked. */
+import { auditScopes, hasCapability } from '../../platform/capabilities.js';
+import type { Clock } from '../../platform/clock.js';
+import type { Config } from '../../platform/config.js';
+import type { Cursors, Position } from '../../platform/cursor.js';
+import { fail, HarborwatchError } from '../../platform/errors.js';
+import { appendToFeed } from '../../platform/feed.js';
+import { type Identity, systemIdentity } from '../../platform/identity.js';
+import type { DomainEvent } from '../../platform/outbox.js';
+import {
+  type CappedCount,
+  type Page,
+  type PageArguments,
+  toCappedCount,
+  toPage,
+  toPageRequest,
+} from '../../platform/paging.js';
+import type { Entry } from './entry.js';
+import { toMicrosecondMoment } from './nanoseconds.js';
+import type {
+  ActivityFilter,
+  ActorSpan,
+  AppNames,
+  AuditStore,
+  ReadOptions,
+  StoredBatch,
+  StoredRejection,
+  Walk,
+} from './store.js';
+import { type ParsedEntry, parseEntry, textLimits } from './wire.js';
+
+export interface Receipt extends StoredBatch {
+  batchId: string;
+  duplicate: boolean;
+}
+
+export interface Timeline {
+  page: Page<Entry>;
+  /** Counts the whole list, as it was when the walk began. */
+  totalCount: () => Promise<CappedCount>;
+}
+
+/** The app whose entries Harborwatch writes about itself; nobody else can. */
+export const ownApp = 'harborwatch';
+/** Entries in one call. */
+export const maxEntries = 1_000;
+export const maxDays = 3_650;
+const pageLimits = { default: 50, max: 200 };
+const dayMs = 86_400_000;
+const minuteMs = 60_000;
+
+export class AuditService {
+  /** Months whose partitions are known to exist. */
+  readonly #months = new Set<string>();
+
+  constructor(
+    private readonly store: AuditStore,
+    private readonly cursors: Cursors,
+    private readonly clock: Clock,
+    private readonly config: Pick<Config, 'eventBytes'>,
+  ) {}
+
+  /** Stores the entries that fit; a batch whose id was stored before answers its first receipt and changes nothing. */
+  async write(
+    identity: Identity,
+    input: { app?: string | null | undefined; entries: readonly unknown[]; batchId?: string | null | undefined },
+  ): Promise<Receipt> {
+    const { entries } = input;
+    if (entries.length < 1)
+      fail('BAD_USER_INPUT', `"input.entries" takes 1 to ${maxEntries} entries.`, { argument: 'input.entries' });
+    if (entries.length > maxEntries) {
+      const argument = 'input.entries';
+      fail('PAYLOAD_TOO_LARGE', `"${argument}" has ${entries.length} entries; one call takes ${maxEntries}.`, {
+        argument,
+        limit: maxEntries,
+      });
+    }
+    const batchId = checkText(input.batchId ?? crypto.randomUUID(), 200, 'input.batchId');
+    const app = input.app == null ? undefined : checkText(input.app, textLimits.app, 'input.app');
+    const accepted: ParsedEntry[] = [];
+    const rejected: StoredRejection[] = [];
+    entries.forEach((raw, index) => {
+      try {
+        const entry = parseEntry(raw, { app, nowMs: this.clock.now(), maxBytes: this.config.eventBytes });
+        checkMayWrite(identity, entry);
+        accepted.push(entry);
+      } catch (error) {
+        if (!(error instanceof HarborwatchError)) throw error;
+        const { argument: field } = error.details;
+        rejected.push({ index, code: error.code, message: error.message, ...(field === undefined ? {} : { field }) });
+      }
+    });
+    await this.#ensurePartitions(identity, accepted);
+    return this.store.postgres.withOrg(identity, async (tx) => {
+      const receipt = { accepted: accepted.length, rejected };
+      const batchNo = await this.store.insertBatch(tx, identity.orgId, batchId, receipt);
+      if (batchNo === undefined) return { ...(await this.store.findBatch(tx, batchId)), batchId, duplicate: true };
+      if (accepted.length > 0) {
+        await this.store.insertEntries(tx, identity.orgId, batchNo, accepted);
+        const feedRow = { dataset: 'audit_log', batchNo, ...timesOf(accepted), rowCount: accepted.length };
+        await appendToFeed(tx, identity.orgId, feedRow);
+      }
+      return { ...receipt, batchId, duplicate: false };
+    });
+  }
+
+  /** Writes what the outbox tells of a sign-in. The event's place in the outbox is the batch id, so a repeat changes nothing. */
+  async recordSignIn(event: DomainEvent<'accounts.signIn'>): Promise<void> {
+    const { email, userId, outcome, remoteIp, at } = event.payload;
+    const succeeded = outcome === 'SUCCESS';
+    const key = `accounts.signIn-${event.tx}-${event.seq}`;
+    const entry = {
+      id: key,
+      type: 'A',
+      pri: succeeded ? 'Info' : 'Warn',
+      when: at,
+      module: 'accounts',
+      who: email,
+      op: 'sign-in',
+      class: 'user',
+      instance: userId,
+      status: outcome,
+      error: succeeded ? undefined : 'The password does not match.',
+      // What a proxy says may be of any length; a refused entry would hold up all events behind it.
+      remote_ip: remoteIp?.slice(0, 64),
+      msg: succeeded ? `${email} signed in.` : `${email} could not sign in.`,
+    };
+    const receipt = await this.write(systemIdentity(event.orgId, 'audit'), {
+      app: ownApp,
+      entries: [entry],
+      batchId: key,
+    });
+    const [rejection] = receipt.rejected;
+    if (rejection) throw new Error(`The audit log refused a sign-in: ${rejection.message}`);
+  }
+
+  /** The apps of which the caller may see an entry. */
+  async apps(identity: Identity, names?: readonly string[]): Promise<AppNames[]> {
+    return this.store.read(identity, (tx) => this.store.findApps(tx, names));
+  }
+
+  async countApp(identity: Identity, app: string): Promise<CappedCount> {
+    return this.store.read(identity, async (tx) => toCappedCount(await this.store.countApp(tx, app)));
+  }
+
+  /** When actors were first and last seen, in their order; null for one of whom the caller sees no entry. */
+  async actorSpans(identity: Identity, actors: readonly { app: string; who: string }[]): Promise<(ActorSpan | null)[]> {
+    return this.store.read(identity, (tx) => this.store.findActorSpans(tx, actors));
+  }
+
+  /**
+   * A page of a timeline: activity and data changes, newest first, without debug entries.
+   *
+   * A walk keeps its snapshot and its window from page to page (the cursor carries them), so that entries that come
+   * meanwhile, however late they commit and whatever their time, neither shift it nor show up in it.
+   * @throws NOT_FOUND for an app of which the caller sees no entry at all
+   */
+  async activity(identity: Identity, filter: ActivityFilter, days: number, args: PageArguments): Promise<Timeline> {
+    if (days < 1 || days > maxDays)
+      fail('BAD_USER_INPUT', `"days" is ${days}; it takes 1 to ${maxDays}.`, { argument: 'days', limit: maxDays });
+    for (const argument of ['app', 'who', 'class', 'instanceId'] as const) {
+      if (filter[argument] != null) checkText(filter[argument], textLimits.who, argument);
+    }
+    const { app, who = null, class: className = null, instanceId = null } = filter;
+    const filters = { app, who, class: className, instanceId, days, scopes: scopesKey(identity) };
+    const context = { cursors: this.cursors, binding: { orgId: identity.orgId, list: 'activityLog', filters } };
+    const request = toPageRequest(args, pageLimits, context);
+    const from = request.position && { whenNs: String(request.position[0]), id: String(request.position[1]) };
+    const towards = request.direction === 'FORWARD' ? 'OLDER' : 'NEWER';
+    const { walk, entries } = await this.store.read(identity, async (tx) => {
+      const began = request.position
+        ? toWalk(request.position, await this.store.cluster(tx), args)
+        : await this.store.beginWalk(tx, this.clock.now() - days * dayMs);
+      const read = await this.store.readActivity(tx, filter, began, { towards, from, limit: request.limit + 1 });
+      if (read.length === 0 && !from && (await this.store.findApps(tx, [app])).length === 0) {
+        fail(
+          'NOT_FOUND',
+          `There is no app "${app.slice(0, 80)}" with entries for you. \`apps { name }\` lists those that there are.`,
+          { argument: 'app' },
+        );
+      }
+      return { walk: began, entries: read };
+    });
+    const exists = async (position: Position): Promise<boolean> => {
+      // With nothing on the page, the row at the cursor is itself behind it.
+      const inclusive = position === request.position;
+      const place = { whenNs: String(position[0]), id: String(position[1]) };
+      const back: ReadOptions = { towards: towards === 'OLDER' ? 'NEWER' : 'OLDER', from: place, inclusive, limit: 1 };
+      return (await this.store.read(identity, (tx) => this.store.readActivity(tx, filter, walk, back))).length > 0;
+    };
+    const positionOf = (entry: Entry): Position => [entry.whenNs, entry.id, walk.asOf, walk.sinceMs, walk.cluster];
+    return {
+      page: await toPage(request, entries, positionOf, exists, context),
+      totalCount: () =>
+        this.store.read(identity, async (tx) => toCappedCount(await this.store.countActivity(tx, filter, walk))),
+    };
+  }
+
+  async #ensurePartitions(identity: Identity, entries: readonly Entry[]): Promise<void> {
+    const months = new Set(entries.map((entry) => `${toMicrosecondMoment(entry.whenNs).slice(0, 7)}-01`));
+    const unknown = [...months].filter((month) => !this.#months.has(month));
+    if (unknown.length === 0) return;
+    await this.store.ensurePartitions(identity, unknown);
+    for (const month of unknown) this.#months.add(month);
+  }
+}
+
+/** @throws FORBIDDEN for an entry outside of the writer's scope, or in Harborwatch's own name */
+function checkMayWrite(identity: Identity, entry: Entry): void {
+  if (entry.app === ownApp && identity.subject.kind !== 'SYSTEM') {
+    fail('FORBIDDEN', `The app "${ownApp}" is Harborwatch itself: choose another name.`, { argument: 'app' });
+  }
+  const scope = { app: entry.app, ...(entry.class === null ? {} : { class: entry.class }) };
+  if (hasCapability(identity, 'audit:write', scope)) return;
+  const about = entry.class === null ? '' : ` and the class "${entry.class}"`;
+  fail('FORBIDDEN', `You may not write entries for the app "${entry.app}"${about}.`, { argument: 'app' });
+}
+
+/** The caller's reading scope in one order: a cursor is good only for who sees the same entries. */
+const scopesKey = (identity: Identity): string[] =>
+  [...new Set(auditScopes(identity).map((scope) => JSON.stringify([scope.app ?? null, scope.class ?? null])))].sort();
+
+/** The walk that a cursor goes on with. @throws INVALID_CURSOR for one from before the database was moved */
+function toWalk(position: Position, cluster: string, args: PageArguments): Walk {
+  const [, , asOf, sinceMs, from] = position;
+  if (from !== cluster) {
+    const argument = args.before == null ? 'after' : 'before';
+    fail(
+      'INVALID_CURSOR',
+      `The cursor in "${argument}" is from before the database was restored. Start again without it.`,
+      { argument },
+    );
+  }
+  return { asOf: String(asOf), sinceMs: Number(sinceMs), cluster };
+}
+
+function checkText(text: string, maxBytes: number, argument: string): string {
+  if (text.length < 1 || Buffer.byteLength(text) > maxBytes || text.includes('\u0000') || !text.isWellFormed()) {
+    fail('BAD_USER_INPUT', `"${argument}" takes 1 to ${maxBytes} bytes of text.`, { argument });
+  }
+  return text;
+}
+
+/** The range of the entries' times and the minutes that they touch, for the change feed. */
+function timesOf(entries: readonly Entry[]): { minTime: string; maxTime: string; minutes: string[] } {
+  const times = entries.map((entry) => toMicrosecondMoment(entry.whenNs)).sort();
+  const minutes = new Set(times.map((time) => Math.floor(Date.parse(time) / minuteMs) * minuteMs));
+  return {
+    minTime: times[0]!,
+    maxTime: times.at(-1)!,
+    minutes: [...minutes].map((minute) => new Date(minute).toISOString()),
+  };
+}
