@@ -23,8 +23,8 @@ const contentSecurityPolicy = [
   "style-src 'self' 'unsafe-inline'",
   "img-src 'self' data:",
   "font-src 'self' data:",
-  "worker-src 'self' blob:",
-  "connect-src 'self' ws: wss:",
+  "worker-src 'self'",
+  "connect-src 'self'",
   "frame-ancestors 'none'",
   "base-uri 'none'",
 ].join('; ');

@@ -86,7 +86,8 @@ export const errorRegistry = define({
   },
   QUERY_SYNTAX: {
     status: 400,
-    cause: 'The query text does not parse.',
+    cause:
+      'The query text does not parse, or its parts do not fit together (a type, a function’s arguments, GROUP BY).',
     fix: 'Correct it at the line and column that the error tells.',
   },
   QUERY_MULTIPLE_STATEMENTS: {

@@ -76,10 +76,11 @@ export class Postgres {
   /** The pool of the role that runs users' queries; only the query engine uses it. */
   readonly queryPool: pg.Pool;
 
-  constructor(urls: PostgresUrls) {
+  /** @param queryConnections how many users' queries may run at once; others wait. Default 10 */
+  constructor(urls: PostgresUrls, queryConnections = 10) {
     this.#app = makePool(urls.app, 20, 'app');
     this.#system = makePool(urls.system, 20, 'system');
-    this.queryPool = makePool(urls.query, 10, 'query');
+    this.queryPool = makePool(urls.query, queryConnections, 'query');
   }
 
   /** Runs `fn` in a transaction that sees exactly the rows of the identity's organisation. */

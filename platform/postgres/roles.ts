@@ -15,7 +15,6 @@ export const roleNames = {
 
 export type RoleKey = keyof typeof roleNames;
 export type RolePasswords = Record<RoleKey, string>;
-export type RoleUrls = Record<RoleKey, string>;
 
 const literal = pg.escapeLiteral;
 const identifier = pg.escapeIdentifier;

@@ -149,7 +149,7 @@ describe('users and organisations', () => {
     do {
       const query =
         'query ($after: String) { users(first: 2, after: $after) { nodes { email } pageInfo { hasNextPage endCursor } totalCount { value } } }';
-      const { users } = (await gateway.query<any>(gateway.orgs[0], query, { after })).data;
+      const { users }: any = (await gateway.query<any>(gateway.orgs[0], query, { after })).data;
       seen.push(...users.nodes.map(({ email }: any) => email));
       after = users.pageInfo.hasNextPage ? users.pageInfo.endCursor : null;
       expect(users.totalCount.value).toBeGreaterThanOrEqual(6);

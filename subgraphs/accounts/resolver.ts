@@ -7,8 +7,7 @@ import { type Connection, ForwardPageArgs, toConnection } from '../../platform/g
 import { capabilitiesOf } from '../../platform/identity.js';
 import { toCappedCount, toPage, toPageRequest } from '../../platform/paging.js';
 import { type GraphQLContext, identityOf } from '../../platform/subgraph.js';
-import { type AccountsService, tierLimits } from './service.js';
-import type { OrgRow, UserRow } from './store.js';
+import { type AccountsService, type OrgRow, tierLimits, type UserRow } from './service.js';
 import {
   CreateOrgInput,
   CreateUserInput,

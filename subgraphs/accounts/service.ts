@@ -12,6 +12,8 @@ import type { Tokens } from '../../platform/tokens.js';
 import { hashPassword, passwordMatches } from './passwords.js';
 import type { AccountsStore, OrgRow, UserRow } from './store.js';
 
+export type { OrgRow, UserRow };
+
 export interface SessionTokens {
   accessToken: string;
   refreshToken: string;

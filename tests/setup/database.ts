@@ -46,7 +46,7 @@ export interface TestDatabase {
 
 /** Clones the template. */
 export async function createTestDatabase(): Promise<TestDatabase> {
-  const superuserUrl = process.env['HARBORWATCH_TEST_POSTGRES']!;
+  const superuserUrl = process.env.HARBORWATCH_TEST_POSTGRES!;
   const name = `test_${randomBytes(6).toString('hex')}`;
   await ensureDatabase(superuserUrl, name, template);
   await connected(superuserUrl, (client) =>
@@ -92,11 +92,11 @@ export async function createTestPlatform(settings: Record<string, string> = {}):
     DATABASE_APP_URL: database.url('app'),
     DATABASE_QUERY_URL: database.url('query'),
     DATABASE_SYSTEM_URL: database.url('system'),
-    REDIS_URL: process.env['HARBORWATCH_TEST_REDIS']!,
+    REDIS_URL: process.env.HARBORWATCH_TEST_REDIS!,
     REDIS_PREFIX: `t${randomBytes(5).toString('hex')}`,
     CURSOR_KEY: randomBytes(32).toString('hex'),
     TOKEN_SIGNING_KEY: await generateSigningKey(),
-    LOG_LEVEL: process.env['HARBORWATCH_TEST_LOG_LEVEL'] ?? 'fatal',
+    LOG_LEVEL: process.env.HARBORWATCH_TEST_LOG_LEVEL ?? 'fatal',
     ...settings,
   };
   const platform = createPlatform(loadConfig(env), 'test');
@@ -113,7 +113,8 @@ export async function createTestPlatform(settings: Record<string, string> = {}):
   };
 }
 
-async function makeOrg(platform: Platform, slug: string): Promise<Identity> {
+/** One more organisation; answers the identity of its administrator. */
+export async function makeOrg(platform: Platform, slug: string): Promise<Identity> {
   const made = await createOrgWithAdministrator(
     platform.postgres,
     { slug, name: `Org ${slug}`, tier: 'ENTERPRISE' },

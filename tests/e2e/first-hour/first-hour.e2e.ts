@@ -58,7 +58,7 @@ async function allResults(id: string): Promise<any[]> {
   const rows: any[] = [];
   let after: string | null = null;
   do {
-    const { results } = (await query(jobPage, { id, after })).job;
+    const { results }: any = (await query(jobPage, { id, after })).job;
     rows.push(...results.nodes);
     after = results.pageInfo.hasNextPage ? results.pageInfo.endCursor : null;
   } while (after);

@@ -1,0 +1,115 @@
+/** Makes a database ready to serve: secrets, roles, migrations, and on the first start an organisation to sign in to. */
+import { randomBytes } from 'node:crypto';
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ConfigError, loadConfig } from '../../platform/config.js';
+import { HarborwatchError } from '../../platform/errors.js';
+import type { Role } from '../../platform/identity.js';
+import { createPlatform, type Platform } from '../../platform/platform.js';
+import { migrate, readMigrations } from '../../platform/postgres/migrate.js';
+import {
+  databaseName,
+  ensureDatabase,
+  ensureRoles,
+  type RoleKey,
+  roleNames,
+  withCredentials,
+} from '../../platform/postgres/roles.js';
+import { loadSecrets } from '../../platform/secrets.js';
+import { anyOrgExists } from '../../platform/system/accounts.js';
+import { AccountsService } from '../../subgraphs/accounts/service.js';
+import { AccountsStore } from '../../subgraphs/accounts/store.js';
+
+export interface Preparation {
+  /** A user that may create roles and databases. */
+  superuserUrl: string;
+  redisUrl: string;
+  dataDir: string;
+  /** Whether to make the demo organisation on the first start. */
+  demo: boolean;
+  port: number;
+}
+
+export interface Prepared {
+  /** What the gateway and the workers need in their environment. */
+  env: Record<string, string>;
+  /** For people, one line each. */
+  messages: string[];
+  /** The first administrator's, until they were shown once. */
+  credentials?: { email: string; password: string };
+  /** Call it when the credentials were shown. */
+  forgetCredentials(): Promise<void>;
+}
+
+const everyRole: Role[] = ['PLATFORM_ADMIN', 'ADMIN', 'ANALYST', 'AUDITOR', 'INGESTER', 'VIEWER'];
+
+/** Safe to repeat; a second start changes nothing. */
+export async function prepare({ superuserUrl, redisUrl, dataDir, demo }: Preparation): Promise<Prepared> {
+  const secrets = await loadSecrets(dataDir);
+  const database = databaseName(superuserUrl);
+  const urlOf = (role: RoleKey) =>
+    withCredentials(superuserUrl, roleNames[role], secrets.rolePasswords[role], database);
+  await ensureRoles(superuserUrl, secrets.rolePasswords);
+  const messages = await ensureDatabase(superuserUrl, database);
+  const applied = await migrate(urlOf('owner'), await readMigrations('schema/postgres'));
+  if (applied.length > 0)
+    messages.push(`Database: ${applied.length} migration${applied.length === 1 ? '' : 's'} applied.`);
+
+  const env = {
+    DATABASE_APP_URL: urlOf('app'),
+    DATABASE_QUERY_URL: urlOf('query'),
+    DATABASE_SYSTEM_URL: urlOf('system'),
+    REDIS_URL: redisUrl,
+    TOKEN_SIGNING_KEY: secrets.tokenSigningKey,
+    CURSOR_KEY: secrets.cursorKey,
+  };
+  const platform = createPlatform(loadConfig({ ...process.env, ...env }), 'prepare');
+  try {
+    // Kept in a file until they are shown, so that a first start which dies half-way locks nobody out.
+    const file = join(dataDir, 'first-sign-in.json');
+    const outcome = await firstAdministrator(platform, demo, (made) =>
+      writeFile(file, JSON.stringify(made), { mode: 0o600 }),
+    );
+    if (outcome === 'NO_ORG') {
+      messages.push('There is no organisation yet: set ADMIN_EMAIL and ADMIN_PASSWORD, or start without --no-demo.');
+    }
+    const saved = await readFile(file, 'utf8').catch(() => undefined);
+    const credentials = saved === undefined ? {} : { credentials: JSON.parse(saved) };
+    return { env, messages, ...credentials, forgetCredentials: () => rm(file, { force: true }) };
+  } finally {
+    await platform.close();
+  }
+}
+
+/** Makes the first organisation with its administrator, where there is none. `save` keeps the credentials first. */
+async function firstAdministrator(
+  platform: Platform,
+  demo: boolean,
+  save: (credentials: { email: string; password: string }) => Promise<void>,
+): Promise<'EXISTS' | 'MADE' | 'NO_ORG'> {
+  if (await anyOrgExists(platform.postgres)) return 'EXISTS';
+  const { adminEmail, adminPassword } = platform.config;
+  if (!demo && adminEmail === undefined) return 'NO_ORG';
+  const email = adminEmail ?? 'admin@demo.example';
+  const password = adminPassword ?? randomBytes(12).toString('base64url');
+  const org = demo
+    ? ({ slug: 'demo', name: 'Demo', tier: 'ENTERPRISE' } as const)
+    : ({ slug: 'main', name: 'Main', tier: 'ENTERPRISE' } as const);
+  const accounts = new AccountsService(
+    new AccountsStore(platform.postgres),
+    platform.tokens,
+    platform.clock,
+    platform.config,
+  );
+  // A password from the environment is its owner's: it is neither kept nor shown.
+  if (adminPassword === undefined) await save({ email, password });
+  try {
+    await accounts.createOrg({ ...org, adminEmail: email, adminPassword: password }, everyRole);
+  } catch (error) {
+    if (!(error instanceof HarborwatchError)) throw error;
+    throw new ConfigError(
+      `${error.details.argument === 'input.adminEmail' ? 'ADMIN_EMAIL' : 'ADMIN_PASSWORD'} is not allowed: ${error.message}`,
+    );
+  }
+  return 'MADE';
+}
