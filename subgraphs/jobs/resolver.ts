@@ -1,0 +1,210 @@
+/** Jobs in the graph: capability, service, map. */
+import DataLoader from 'dataloader';
+import { Arg, Args, Ctx, FieldResolver, ID, Mutation, Query, Resolver, Root, Subscription } from 'type-graphql';
+import { hasCapability, requireCapability } from '../../platform/capabilities.js';
+import type { Cursors } from '../../platform/cursor.js';
+import { type Connection, toConnection } from '../../platform/graphql/types.js';
+import type { Identity } from '../../platform/identity.js';
+import { toCappedCount, toPage, toPageRequest } from '../../platform/paging.js';
+import { type GraphQLContext, identityOf, type Reference, subscribedByParts } from '../../platform/subgraph.js';
+import { toResultConnection } from './result-page.js';
+import type { JobRow, JobsService } from './service.js';
+import { isTerminal } from './states.js';
+import {
+  CancelledJob,
+  Job,
+  JobConnection,
+  JobIdInput,
+  type JobProgress,
+  JobsArgs,
+  ResultArgs,
+  ResultConnection,
+  SubmitJobInput,
+} from './types.js';
+
+/** A job on its way into the graph, with the row that its `results` are found by. */
+interface JobNode extends Job {
+  row: JobRow;
+}
+
+@Resolver(() => Job)
+export class JobsResolver {
+  constructor(
+    private readonly jobs: JobsService,
+    private readonly cursors: Cursors,
+  ) {}
+
+  @Query(() => Job, {
+    nullable: true,
+    description: 'A job of the organisation; null where there is none with this id.',
+  })
+  async job(
+    @Ctx() context: GraphQLContext,
+    @Arg('id', () => ID, { description: 'The job’s id.' }) id: string,
+  ): Promise<Job | null> {
+    const [job] = await this.loadJobs(readerOf(context), [{ id }]);
+    return job ?? null;
+  }
+
+  @Query(() => JobConnection, {
+    name: 'jobs',
+    description: 'The jobs of the organisation, newest first; 50 a page where no size is given, at most 200.',
+  })
+  async listJobs(@Ctx() context: GraphQLContext, @Args(() => JobsArgs) args: JobsArgs): Promise<Connection<Job>> {
+    const identity = readerOf(context);
+    const { status, userId, createdAfter, createdBefore } = args;
+    const filters = {
+      status: status ?? undefined,
+      userId: userId ?? undefined,
+      createdAfter: createdAfter ?? undefined,
+      createdBefore: createdBefore ?? undefined,
+    };
+    const cursor = { cursors: this.cursors, binding: { orgId: identity.orgId, list: 'jobs', filters } };
+    const request = toPageRequest(args, { default: 50, max: 200 }, cursor);
+    const rows = await this.jobs.list(identity, filters, request);
+    const page = await toPage(
+      request,
+      rows,
+      (row) => [row.createdAt, row.id],
+      async (position) => {
+        const direction = request.direction === 'FORWARD' ? 'BACKWARD' : 'FORWARD';
+        return (await this.jobs.list(identity, filters, { direction, position, limit: 0 })).length > 0;
+      },
+      cursor,
+    );
+    const toNode = this.#mapper(identity);
+    const edges = page.edges.map((edge) => ({ ...edge, node: toNode(edge.node) }));
+    return toConnection({ ...page, edges }, async () => toCappedCount(await this.jobs.count(identity, filters)));
+  }
+
+  @Mutation(() => Job, {
+    description:
+      'Stores a query to run in the background. A text that cannot run is refused here, with its line and column.',
+  })
+  async submitJob(
+    @Ctx() context: GraphQLContext,
+    @Arg('input', () => SubmitJobInput) input: SubmitJobInput,
+  ): Promise<Job> {
+    const identity = writerOf(context);
+    return this.#mapper(identity)(await this.jobs.submit(identity, input));
+  }
+
+  @Mutation(() => CancelledJob, {
+    description: 'Cancels a job that has not ended, and its query in the database within a second.',
+  })
+  async cancelJob(
+    @Ctx() context: GraphQLContext,
+    @Arg('input', () => JobIdInput) { id }: JobIdInput,
+  ): Promise<CancelledJob> {
+    const identity = writerOf(context);
+    const { job, previousStatus } = await this.jobs.cancel(identity, id);
+    return { job: this.#mapper(identity)(job), previousStatus, cancelledAt: job.completedAt! };
+  }
+
+  @Subscription(() => Job, {
+    description: 'The job as it is now, then as it changes; ends after its end.',
+    subscribe: subscribedByParts,
+  })
+  jobProgress(@Root() job: Job, @Arg('id', () => ID, { description: 'The job’s id.' }) _id: string): Job {
+    return job;
+  }
+
+  /** The source of `jobProgress`. */
+  async openProgress({ id }: { id: string }, context: GraphQLContext): Promise<AsyncIterable<Job>> {
+    const identity = readerOf(context);
+    return mapped(await this.jobs.watch(identity, id), (row) => this.#mapper(identity)(row));
+  }
+
+  @FieldResolver(() => ResultConnection, {
+    nullable: true,
+    description:
+      'The rows of a completed job, each an object by column name; null where the job has no result, or not any more.',
+  })
+  async results(@Ctx() context: GraphQLContext, @Root() { row }: JobNode, @Args(() => ResultArgs) args: ResultArgs) {
+    return hasResult(row) ? toResultConnection(this.jobs, this.cursors, readerOf(context), row, args) : null;
+  }
+
+  /** The loader of Job entities. */
+  async loadJobs(identity: Identity, references: readonly Reference[]): Promise<(Job | null)[]> {
+    if (!hasCapability(identity, 'jobs:read')) return references.map(() => null);
+    const ids = references.map(({ id }) => String(id).toLowerCase());
+    const rows = await this.jobs.find(identity, ids);
+    const toNode = this.#mapper(identity);
+    return ids.map((id) => {
+      const row = rows.get(id);
+      return row ? toNode(row) : null;
+    });
+  }
+
+  /** Maps the jobs of one answer, which share what has to be looked up for them. */
+  #mapper(identity: Identity): (row: JobRow) => JobNode {
+    const positions = new DataLoader(async (ids: readonly string[]) => {
+      const found = await this.jobs.queuePositions(identity, ids);
+      return ids.map((id) => found.get(id) ?? null);
+    });
+    let median: Promise<number | null> | undefined;
+    const medianExecutionMs = () => {
+      median ??= this.jobs.medianExecutionMs(identity);
+      return median;
+    };
+    return (row) => ({
+      row,
+      id: row.id,
+      status: row.status,
+      progress: toProgress(row),
+      language: row.language,
+      query: row.query,
+      priority: row.priority,
+      createdAt: row.createdAt,
+      updatedAt: row.updatedAt,
+      startedAt: row.startedAt,
+      completedAt: row.completedAt,
+      expiresAt: row.expiresAt,
+      executionTimeMs: row.executionTimeMs,
+      resultCount: row.status === 'COMPLETED' ? row.rowsFetched : null,
+      queuePosition: () => (row.status === 'PENDING' ? positions.load(row.id) : null),
+      estimatedDurationMs: () => (isTerminal(row.status) ? null : medianExecutionMs()),
+      cacheHit: false,
+      error: row.error,
+      metadata: row.metadata,
+      submittedBy: row.submittedBy === null ? null : { id: row.submittedBy },
+      org: { id: identity.orgId },
+      columns: hasResult(row) ? row.columns : null,
+    });
+  }
+}
+
+const hasResult = (row: JobRow): boolean => row.status === 'COMPLETED' && !row.isExpired;
+
+function toProgress({ status, percent, rowsFetched }: JobRow): JobProgress {
+  const runningPhase = rowsFetched > 0 ? 'FETCHING' : 'RUNNING';
+  const phase = status === 'PENDING' ? 'QUEUED' : status === 'RUNNING' ? runningPhase : status;
+  return { percent, phase, rowsScanned: null, rowsMatched: rowsFetched, exact: status === 'COMPLETED' };
+}
+
+function readerOf(context: GraphQLContext): Identity {
+  const identity = identityOf(context);
+  requireCapability(identity, 'jobs:read');
+  return identity;
+}
+
+function writerOf(context: GraphQLContext): Identity {
+  const identity = identityOf(context);
+  requireCapability(identity, 'jobs:write');
+  return identity;
+}
+
+/** Not an async generator: `return()` has to reach the source while `next()` waits. */
+function mapped<A, B>(source: AsyncIterableIterator<A>, map: (value: A) => B): AsyncIterableIterator<B> {
+  const step = async (result: Promise<IteratorResult<A>>): Promise<IteratorResult<B>> => {
+    const { done, value } = await result;
+    return done ? { done, value: undefined } : { done: false, value: map(value) };
+  };
+  return {
+    next: () => step(source.next()),
+    return: () => step(source.return!()),
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}

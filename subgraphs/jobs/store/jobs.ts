@@ -1,0 +1,202 @@
+/** The jobs' rows as callers see them. Every statement runs inside the caller's organisation. */
+import type { Identity } from '../../../platform/identity.js';
+import { emit } from '../../../platform/outbox.js';
+import { countCap, type PageRequest } from '../../../platform/paging.js';
+import type { Postgres, Tx } from '../../../platform/postgres/postgres.js';
+import type { ResultColumn } from '../../../query/index.js';
+import { type JobStatus, step } from '../states.js';
+
+export type JobPriority = 'LOW' | 'NORMAL' | 'HIGH';
+export type JobLanguage = 'SQL' | 'KQL' | 'LINQ' | 'OPENSEARCH';
+
+/** Why a job failed: a code of the error registry, and the place in the query's text where there is one. */
+export interface JobFailure {
+  code: string;
+  message: string;
+  line?: number | undefined;
+  column?: number | undefined;
+}
+
+export interface JobRow {
+  id: string;
+  status: JobStatus;
+  language: JobLanguage;
+  query: string;
+  priority: JobPriority;
+  metadata: unknown;
+  /** The user behind the submission; null for the system. */
+  submittedBy: string | null;
+  createdAt: string;
+  updatedAt: string;
+  startedAt: string | null;
+  completedAt: string | null;
+  expiresAt: string | null;
+  /** Whether the results' time is over. */
+  isExpired: boolean;
+  executionTimeMs: number | null;
+  attempt: number;
+  percent: number;
+  rowsFetched: number;
+  columns: ResultColumn[] | null;
+  error: JobFailure | null;
+}
+
+export interface NewJob {
+  language: JobLanguage;
+  query: string;
+  priority: JobPriority;
+  timeoutMs: number;
+  metadata: unknown;
+  submittedBy: string | null;
+  idempotencyKey: string | null;
+  /** Equal for equal requests. */
+  fingerprint: Buffer;
+}
+
+/** Which jobs a list has; undefined is no condition. */
+export interface JobFilters {
+  status?: JobStatus | undefined;
+  userId?: string | undefined;
+  /** At or after. */
+  createdAfter?: string | undefined;
+  /** Before. */
+  createdBefore?: string | undefined;
+}
+
+const jobColumns = `
+  id, status, language, query, priority, metadata, submitted_by AS "submittedBy", created_at AS "createdAt",
+  updated_at AS "updatedAt", started_at AS "startedAt", completed_at AS "completedAt", expires_at AS "expiresAt",
+  coalesce(expires_at <= now(), false) AS "isExpired",
+  (extract(epoch FROM completed_at - started_at) * 1000)::int AS "executionTimeMs",
+  attempt, percent, rows_fetched AS "rowsFetched", columns, error`;
+
+const matches = `
+  ($1::text IS NULL OR status = $1) AND ($2::uuid IS NULL OR submitted_by = $2)
+  AND ($3::timestamptz IS NULL OR created_at >= $3) AND ($4::timestamptz IS NULL OR created_at < $4)`;
+
+const filterParameters = ({ status, userId, createdAfter, createdBefore }: JobFilters): unknown[] => [
+  status,
+  userId,
+  createdAfter,
+  createdBefore,
+];
+
+/** How many of the latest completed jobs tell how long the next one will take. */
+const sampleSize = 50;
+
+export class JobsStore {
+  constructor(readonly postgres: Postgres) {}
+
+  /** Stores a job and tells the workers, both or neither. @returns undefined when the idempotency key is taken */
+  async insert(identity: Identity, job: NewJob): Promise<JobRow | undefined> {
+    return this.postgres.withOrg(identity, async (tx) => {
+      const [row] = await tx.query<JobRow>(
+        `INSERT INTO jobs (org_id, language, query, priority, timeout_ms, metadata, submitted_by, idempotency_key, fingerprint)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+         ON CONFLICT (org_id, idempotency_key) DO NOTHING RETURNING ${jobColumns}`,
+        [
+          identity.orgId,
+          job.language,
+          job.query,
+          job.priority,
+          job.timeoutMs,
+          job.metadata == null ? null : JSON.stringify(job.metadata),
+          job.submittedBy,
+          job.idempotencyKey,
+          job.fingerprint,
+        ],
+      );
+      if (row) await emit(tx, identity.orgId, 'jobs.submitted', { jobId: row.id, priority: job.priority });
+      return row;
+    });
+  }
+
+  async findByIdempotencyKey(identity: Identity, key: string): Promise<(JobRow & { fingerprint: Buffer }) | undefined> {
+    const [row] = await this.#read(identity, (tx) =>
+      tx.query<JobRow & { fingerprint: Buffer }>(
+        `SELECT ${jobColumns}, fingerprint FROM jobs WHERE idempotency_key = $1`,
+        [key],
+      ),
+    );
+    return row;
+  }
+
+  async find(identity: Identity, ids: readonly string[]): Promise<JobRow[]> {
+    return this.#read(identity, (tx) =>
+      tx.query<JobRow>(`SELECT ${jobColumns} FROM jobs WHERE id = ANY($1::uuid[])`, [ids]),
+    );
+  }
+
+  /** Newest first; BACKWARD reads the other way. */
+  async list(identity: Identity, filters: JobFilters, page: PageRequest): Promise<JobRow[]> {
+    const [comparison, order] = page.direction === 'FORWARD' ? ['<', 'DESC'] : ['>', 'ASC'];
+    const [createdAt, id] = page.position ?? [null, null];
+    return this.#read(identity, (tx) =>
+      tx.query<JobRow>(
+        `SELECT ${jobColumns} FROM jobs WHERE ${matches}
+            AND ($5::timestamptz IS NULL OR (created_at, id) ${comparison} ($5::timestamptz, $6::uuid))
+          ORDER BY created_at ${order}, id ${order} LIMIT $7`,
+        [...filterParameters(filters), createdAt, id, page.limit + 1],
+      ),
+    );
+  }
+
+  async count(identity: Identity, filters: JobFilters): Promise<number> {
+    const [row] = await this.#read(identity, (tx) =>
+      tx.query<{ count: number }>(
+        `SELECT count(*)::int AS count FROM (SELECT FROM jobs WHERE ${matches} LIMIT ${countCap + 1}) AS capped`,
+        filterParameters(filters),
+      ),
+    );
+    return row!.count;
+  }
+
+  /** The places of pending jobs in their organisation's queue, from 1; jobs that do not wait are left out. */
+  async queuePositions(identity: Identity, ids: readonly string[]): Promise<Map<string, number>> {
+    const rows = await this.#read(identity, (tx) =>
+      tx.query<{ id: string; position: number }>(
+        `SELECT id, position FROM (
+           SELECT id, row_number() OVER (ORDER BY priority DESC, created_at, id)::int AS position
+             FROM jobs WHERE status = 'PENDING'
+         ) AS queue WHERE id = ANY($1::uuid[])`,
+        [ids],
+      ),
+    );
+    return new Map(rows.map(({ id, position }) => [id, position]));
+  }
+
+  /** The median time of the organisation's latest completed jobs; null before the first one. */
+  async medianExecutionMs(identity: Identity): Promise<number | null> {
+    const [row] = await this.#read(identity, (tx) =>
+      tx.query<{ median: number | null }>(
+        `SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY ms)::int AS median FROM (
+           SELECT extract(epoch FROM completed_at - started_at)::float8 * 1000 AS ms
+             FROM jobs WHERE status = 'COMPLETED' ORDER BY created_at DESC LIMIT ${sampleSize}
+         ) AS latest`,
+      ),
+    );
+    return row!.median;
+  }
+
+  /** Cancels a job that has not ended. @returns undefined when there is none, or it has ended */
+  async cancel(identity: Identity, id: string): Promise<{ job: JobRow; previousStatus: JobStatus } | undefined> {
+    const { from, to } = step('cancel');
+    return this.postgres.withOrg(identity, async (tx) => {
+      const [row] = await tx.query<JobRow & { previousStatus: JobStatus }>(
+        `UPDATE jobs SET status = ${to}, completed_at = clock_timestamp(), updated_at = clock_timestamp(),
+                         lease_until = NULL, worker_id = NULL
+          WHERE id = $1 AND status IN (${from}) RETURNING old.status AS "previousStatus", ${jobColumns}`,
+        [id],
+      );
+      if (!row) return undefined;
+      // The row's lock is held: its worker can add no further chunk.
+      await tx.query('DELETE FROM job_results WHERE job_id = $1', [id]);
+      const { previousStatus, ...job } = row;
+      return { job, previousStatus };
+    });
+  }
+
+  #read<T>(identity: Identity, fn: (tx: Tx) => Promise<T>): Promise<T> {
+    return this.postgres.withOrg(identity, fn, { readOnly: true });
+  }
+}

@@ -1,0 +1,150 @@
+/**
+ * What a worker writes. A claim makes the attempt's number; every later write carries it and does nothing when the job
+ * has gone on without this worker: cancelled, or handed to another one after the lease ran out.
+ */
+import { type Identity, systemIdentity } from '../../../platform/identity.js';
+import type { Postgres, Tx } from '../../../platform/postgres/postgres.js';
+import type { ResultColumn } from '../../../query/index.js';
+import { type JobEvent, step } from '../states.js';
+import type { JobFailure, JobLanguage } from './jobs.js';
+
+/** How long a worker may be silent before its jobs are given to others. */
+export const leaseSeconds = 30;
+/** How long results are kept. */
+export const resultHours = 24;
+
+/** The right to write to one attempt of a job. */
+export interface Lease {
+  orgId: string;
+  jobId: string;
+  attempt: number;
+}
+
+export interface ClaimedJob extends Lease {
+  language: JobLanguage;
+  query: string;
+  timeoutMs: number;
+}
+
+/** Rows of a result, packed. */
+export interface Chunk {
+  /** The first row's number, from 0. */
+  firstRow: number;
+  rowCount: number;
+  /** The size before compression. */
+  jsonBytes: number;
+  data: Buffer;
+}
+
+export interface Progress {
+  percent: number;
+  rowsFetched: number;
+}
+
+const identityOf = ({ orgId }: { orgId: string }): Identity => systemIdentity(orgId, 'jobs');
+
+const leaseEnd = `clock_timestamp() + interval '${leaseSeconds} seconds'`;
+const held = `id = $1 AND attempt = $2 AND status = 'RUNNING'`;
+const endLease = 'lease_until = NULL, worker_id = NULL, updated_at = clock_timestamp()';
+
+export class LeaseStore {
+  constructor(readonly postgres: Postgres) {}
+
+  /** Begins an attempt. @returns undefined when the job does not wait: another worker has it, or it has ended */
+  async claim(orgId: string, jobId: string, workerId: string): Promise<ClaimedJob | undefined> {
+    const { from, to } = step('claim');
+    return this.postgres.withOrg(identityOf({ orgId }), async (tx) => {
+      const [row] = await tx.query<Omit<ClaimedJob, 'orgId' | 'jobId'>>(
+        `UPDATE jobs SET status = ${to}, attempt = attempt + 1, worker_id = $2, lease_until = ${leaseEnd},
+                         started_at = clock_timestamp(), updated_at = clock_timestamp(), percent = 0, rows_fetched = 0
+          WHERE id = $1 AND status IN (${from}) RETURNING attempt, language, query, timeout_ms AS "timeoutMs"`,
+        [jobId, workerId],
+      );
+      if (!row) return undefined;
+      if (row.attempt > 1) await deleteChunks(tx, jobId);
+      return { orgId, jobId, ...row };
+    });
+  }
+
+  /** Renews the lease. @returns false when it is lost */
+  async renew(lease: Lease): Promise<boolean> {
+    return this.#fenced(lease, `lease_until = ${leaseEnd}`);
+  }
+
+  /** Adds rows to the result, tells the progress and renews the lease. @returns false when the lease is lost */
+  async append(lease: Lease, chunk: Chunk, progress: Progress): Promise<boolean> {
+    return this.#fenced(
+      lease,
+      `lease_until = ${leaseEnd}, updated_at = clock_timestamp(), percent = greatest(percent, $3), rows_fetched = $4`,
+      [progress.percent, progress.rowsFetched],
+      (tx) => insertChunk(tx, lease, chunk),
+    );
+  }
+
+  /** Ends the job with its result, whose last rows come with it. @returns false when the lease is lost */
+  async complete(
+    lease: Lease,
+    result: { columns: ResultColumn[]; rowCount: number },
+    last: Chunk | undefined,
+  ): Promise<boolean> {
+    return this.#step(
+      'complete',
+      lease,
+      `columns = $3, rows_fetched = $4, percent = 100, completed_at = clock_timestamp(),
+       expires_at = clock_timestamp() + interval '${resultHours} hours'`,
+      [JSON.stringify(result.columns), result.rowCount],
+      async (tx) => last && insertChunk(tx, lease, last),
+    );
+  }
+
+  /** Ends the job with an error; what it had found goes. @returns false when the lease is lost */
+  async fail(lease: Lease, error: JobFailure): Promise<boolean> {
+    const set = 'error = $3, completed_at = clock_timestamp()';
+    return this.#step('fail', lease, set, [JSON.stringify(error)], (tx) => deleteChunks(tx, lease.jobId));
+  }
+
+  /** Hands the job back, to begin anew elsewhere. @returns false when the lease is lost */
+  async release(lease: Lease): Promise<boolean> {
+    return this.#step('release', lease, 'percent = 0, rows_fetched = 0', [], (tx) => deleteChunks(tx, lease.jobId));
+  }
+
+  async #step(
+    event: JobEvent,
+    lease: Lease,
+    set: string,
+    parameters: unknown[],
+    then: (tx: Tx) => Promise<unknown>,
+  ): Promise<boolean> {
+    return this.#fenced(lease, `status = ${step(event).to}, ${endLease}, ${set}`, parameters, then);
+  }
+
+  /** Writes to the job's row and then, with its lock held, to its result. */
+  async #fenced(
+    lease: Lease,
+    set: string,
+    parameters: unknown[] = [],
+    then?: (tx: Tx) => Promise<unknown>,
+  ): Promise<boolean> {
+    return this.postgres.withOrg(identityOf(lease), async (tx) => {
+      const rows = await tx.query(`UPDATE jobs SET ${set} WHERE ${held} RETURNING 1`, [
+        lease.jobId,
+        lease.attempt,
+        ...parameters,
+      ]);
+      if (rows.length > 0) await then?.(tx);
+      return rows.length > 0;
+    });
+  }
+}
+
+async function insertChunk(tx: Tx, { orgId, jobId, attempt }: Lease, chunk: Chunk): Promise<void> {
+  await tx.query(
+    `INSERT INTO job_results (org_id, job_id, attempt, first_row, row_count, json_bytes, data)
+     VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+    [orgId, jobId, attempt, chunk.firstRow, chunk.rowCount, chunk.jsonBytes, chunk.data],
+  );
+}
+
+async function deleteChunks(tx: Tx, jobId: string): Promise<void> {
+  await tx.query('DELETE FROM job_results WHERE job_id = $1', [jobId]);
+}
