@@ -216,7 +216,7 @@ describe('rows', () => {
   });
 
   test('the app role sees no row of another organisation in any table, and none at all without an organisation', async () => {
-    const [own] = [scene.orgs[1].orgId];
+    const own = scene.orgs[1].orgId;
     for (const { name, hasOrgId } of readableBy(roleNames.app).filter(
       (relation) => !(relation.name in tablesOfNobody),
     )) {
@@ -232,18 +232,20 @@ describe('rows', () => {
 
   test('the query role sees its organisation’s events in every view and table, and nothing without an organisation', async () => {
     const foreignBatches = `SELECT batch_no AS batch FROM app.ingest_batches WHERE org_id = $1`;
-    const [foreign] = await scene.database.asSuperuser<{ batch: string }>(foreignBatches, [scene.orgs[0].orgId]);
+    const foreign = await scene.database.asSuperuser<{ batch: string }>(foreignBatches, [scene.orgs[0].orgId]);
+    expect(foreign.length).toBeGreaterThanOrEqual(datasets.length);
     for (const { name } of readableBy(roleNames.query)) {
       const count = `SELECT count(*)::int AS count FROM ${name}`;
       await asRole('query', undefined, async (client) =>
         expect([name, await countOf(client, count)]).toEqual([name, 0]),
       );
       await asRole('query', scene.orgs[1].orgId, async (client) => {
-        const seen = await countOf(client, count);
-        await client.query(`SET LOCAL app.batch_no = '${foreign!.batch}'`);
-        const seenOfForeignBatch = await countOf(client, count);
-        const expected = name.startsWith('qb.') ? [0, 0] : [1, 1];
-        expect([name, seen, seenOfForeignBatch]).toEqual([name, ...expected]);
+        const expected = name.startsWith('qb.') ? 0 : 1;
+        expect([name, await countOf(client, count)]).toEqual([name, expected]);
+        for (const { batch } of foreign) {
+          await client.query(`SET LOCAL app.batch_no = '${batch}'`);
+          expect([name, await countOf(client, count)]).toEqual([name, expected]);
+        }
       });
     }
   });
@@ -323,7 +325,8 @@ async function asRole(
   await client.connect();
   try {
     await client.query('BEGIN');
-    if (orgId !== undefined) await client.query(`SET LOCAL app.org_id = '${orgId}'; SET LOCAL app.audit_scopes = '[{}]'`);
+    if (orgId !== undefined)
+      await client.query(`SET LOCAL app.org_id = '${orgId}'; SET LOCAL app.audit_scopes = '[{}]'`);
     await run(client);
   } finally {
     await client.end();

@@ -145,7 +145,8 @@ BEGIN
   END IF;
   IF to_regclass(format('app.%I', name)) IS NOT NULL THEN RETURN false; END IF;
   PERFORM pg_advisory_xact_lock(hashtextextended('ensure_partition:' || dataset, 0));
-  IF to_regclass(format('app.%I', name)) IS NOT NULL THEN RETURN false; END IF;
+  -- to_regclass would repeat its answer from the catalog cache, which waiting for an advisory lock does not freshen.
+  IF EXISTS (SELECT FROM pg_class WHERE relnamespace = 'app'::regnamespace AND relname = name) THEN RETURN false; END IF;
   IF (SELECT count(*) FROM pg_inherits WHERE inhparent = to_regclass(format('app.%I', dataset))) >= 1200 THEN
     RAISE EXCEPTION 'app.% has 1,200 partitions', dataset USING ERRCODE = 'HW001';
   END IF;
