@@ -153,6 +153,7 @@ async function reachableClusterDir(dataDir: string, user: RunAs, log: (line: str
     log(`An earlier database of this data directory is kept in ${aside}.`);
   }
   await mkdir(elsewhere, { recursive: true, mode: 0o755 });
+  await writeFile(path.join(elsewhere, 'belongs-to'), `${dataDir}\n`); // For whoever tidies up the machine.
   const clusterDir = inside(elsewhere);
   if (existsSync(inside(dataDir))) {
     // It was within reach when it was made: the directory was closed, or moved to a closed place, later.

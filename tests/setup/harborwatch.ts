@@ -1,7 +1,7 @@
 /** The whole product for end-to-end tests: `npm start` on a data directory and a port of its own. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -42,6 +42,8 @@ export interface StartOptions {
 /** Starts it and waits until it says that it is ready. */
 export async function startHarborwatch(options: StartOptions = {}): Promise<RunningHarborwatch> {
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'harborwatch-e2e-')));
+  // Under root PostgreSQL runs as another user, who has to enter it.
+  await chmod(dataDir, 0o755);
   const port = await freePort();
   const credentials = { email: 'admin@e2e.example', password: 'correct horse battery' };
   const child = spawn(process.execPath, ['scripts/start.mjs', '--port', String(port), '--data-dir', dataDir], {
