@@ -42,6 +42,7 @@ export interface FollowOptions<Row extends LogRow> {
 
 const idlePollMs = 5_000;
 const lockRetryMs = 2_000;
+const minBackoffMs = 100;
 const maxBackoffMs = 10_000;
 /** How soon to look again while a committed row still waits for an older transaction to end. */
 const horizonRetryMs = 25;
@@ -76,6 +77,8 @@ export class Follower<Row extends LogRow> {
   readonly #postgres: Postgres;
   readonly #options: FollowOptions<Row>;
   #stopped = false;
+  /** Grows while batch after batch fails; a batch that succeeds resets it. */
+  #backoffMs = minBackoffMs;
   #wake: () => void = () => {};
   #rung = false;
   readonly #done: Promise<void>;
@@ -119,8 +122,17 @@ export class Follower<Row extends LogRow> {
     this.#rung = false;
   }
 
+  /** Waits before the next try; rings do not cut it short, only the stop does. */
+  async #backOff(): Promise<void> {
+    const end = Date.now() + this.#backoffMs;
+    this.#backoffMs = Math.min(this.#backoffMs * 2, maxBackoffMs);
+    while (!this.#stopped && Date.now() < end) {
+      this.#rung = false;
+      await this.#wait(end - Date.now());
+    }
+  }
+
   async #run(): Promise<void> {
-    let backoffMs = 100;
     while (!this.#stopped) {
       let client: pg.PoolClient | undefined;
       let failure: Error | undefined;
@@ -133,7 +145,6 @@ export class Follower<Row extends LogRow> {
         client.on('error', onError);
         client.on('notification', () => this.#ring());
         if (await this.#lock(client)) {
-          backoffMs = 100;
           await this.#follow(client, () => failure);
         } else {
           await this.#wait(lockRetryMs);
@@ -145,14 +156,13 @@ export class Follower<Row extends LogRow> {
             { consumer: this.#options.consumer, error: String(error) },
             'follower starts again',
           );
-          await this.#wait(backoffMs);
-          backoffMs = Math.min(backoffMs * 2, maxBackoffMs);
         }
       } finally {
         client?.off('error', onError);
         // The connection is closed, not returned: locks and LISTEN go with it.
         client?.release(failure ?? true);
       }
+      if (failure) await this.#backOff();
     }
     this.#started.resolve();
   }
@@ -177,6 +187,7 @@ export class Follower<Row extends LogRow> {
       const last = rows.at(-1);
       if (last) {
         await handle(rows);
+        this.#backoffMs = minBackoffMs;
         position = { tx: last.tx, seq: last.seq };
         await this.#saveCheckpoint(client, position);
         continue;

@@ -1,0 +1,55 @@
+/** collections: the last event of each key of a query, kept in Redis. */
+import { requireCapability } from '../../platform/capabilities.js';
+import type { Postgres } from '../../platform/postgres/postgres.js';
+import type { Subgraph } from '../../platform/subgraph.js';
+import { checkQuery, prepareQuery, runQuery } from '../../query/index.js';
+import { type QueryEngine, readableDatasets } from './definition.js';
+import { Entries } from './entries.js';
+import { CollectionsResolver } from './resolver.js';
+import { CollectionsService } from './service.js';
+import { CollectionsStore } from './store.js';
+import { type CollectionsWorker, startCollectionsWorker } from './worker.js';
+
+/** The query engine as collections use it. */
+export const queryEngine = (postgres: Postgres): QueryEngine => ({
+  prepare: (text) => prepareQuery({ language: 'SQL', text, datasets: readableDatasets }),
+  columns: async (query, orgId) => (await checkQuery(postgres.queryPool, query, { orgId })).columns,
+  run: (query, options) => runQuery(postgres.queryPool, query, options),
+});
+
+export const collections: Subgraph = {
+  name: 'collections',
+  resolvers: [CollectionsResolver],
+  create({ postgres, redis, pubsub, cursors, clock, logger }) {
+    const store = new CollectionsStore(postgres);
+    const entries = new Entries(redis, logger);
+    const engine = queryEngine(postgres);
+    const service = new CollectionsService(store, entries, engine, pubsub, clock);
+    const resolver = new CollectionsResolver(service, cursors, pubsub);
+    let worker: CollectionsWorker | undefined;
+    return {
+      resolvers: [resolver],
+      references: {
+        Collection: async (identity, references) => {
+          requireCapability(identity, 'collections:read');
+          const rows = await service.findMany(
+            identity,
+            references.map(({ id }) => String(id)),
+          );
+          return references.map(({ id }) => {
+            const row = rows.get(String(id));
+            return row ? resolver.toCollection(row) : null;
+          });
+        },
+      },
+      subscriptions: { collectionProgress: (args, context) => resolver.watch(args, context) },
+      startWorkers: async () => {
+        worker = startCollectionsWorker(postgres, { store, entries, engine, pubsub, clock, logger });
+        return [worker];
+      },
+      events: { 'collections.changed': async () => worker?.wake() },
+      health: () => postgres.ping(),
+      close: async () => entries.close(),
+    };
+  },
+};

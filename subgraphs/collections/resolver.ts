@@ -1,0 +1,206 @@
+/** Collections in the graph: capability, service, map. */
+import { Arg, Args, Ctx, FieldResolver, ID, Mutation, Query, Resolver, Root, Subscription } from 'type-graphql';
+import { requireCapability } from '../../platform/capabilities.js';
+import type { Cursors } from '../../platform/cursor.js';
+import { JSONScalar } from '../../platform/graphql/scalars.js';
+import { type Connection, ForwardPageArgs, toConnection } from '../../platform/graphql/types.js';
+import { countCap, toCappedCount, toPage, toPageRequest } from '../../platform/paging.js';
+import { type PubSub, watchState } from '../../platform/pubsub.js';
+import { type GraphQLContext, identityOf, subscribedByParts } from '../../platform/subgraph.js';
+import { type CollectionRow, type CollectionsService, collectionTopic } from './service.js';
+import { isTerminal } from './statuses.js';
+import {
+  Collection,
+  CollectionConnection,
+  CollectionEntry,
+  CollectionEntryConnection,
+  CollectionIdInput,
+  CreateCollectionInput,
+} from './types.js';
+
+const pageLimits = { default: 50, max: 200 };
+
+/** A collection in the graph keeps its row: `lookup` and `keys` read its entries. */
+interface CollectionNode extends Collection {
+  row: CollectionRow;
+}
+
+@Resolver(() => Collection)
+export class CollectionsResolver {
+  constructor(
+    private readonly collectionsService: CollectionsService,
+    private readonly cursors: Cursors,
+    private readonly pubsub: PubSub,
+  ) {}
+
+  @Query(() => Collection, { nullable: true, description: 'One collection; null where there is none with this id.' })
+  async collection(
+    @Ctx() context: GraphQLContext,
+    @Arg('id', () => ID, { description: 'The collection’s id.' }) id: string,
+  ): Promise<Collection | null> {
+    const identity = identityOf(context);
+    requireCapability(identity, 'collections:read');
+    const row = await this.collectionsService.find(identity, id);
+    return row ? this.toCollection(row) : null;
+  }
+
+  @Query(() => CollectionConnection, {
+    description: 'The organisation’s collections, oldest first, without removed ones; at most 200 a page.',
+  })
+  async collections(
+    @Ctx() context: GraphQLContext,
+    @Args(() => ForwardPageArgs) args: ForwardPageArgs,
+  ): Promise<Connection<Collection>> {
+    const identity = identityOf(context);
+    requireCapability(identity, 'collections:read');
+    const cursor = { cursors: this.cursors, binding: { orgId: identity.orgId, list: 'collections' } };
+    const request = toPageRequest(args, pageLimits, cursor);
+    const rows = await this.collectionsService.list(identity, request);
+    const page = await toPage(
+      request,
+      rows,
+      (row) => [row.id],
+      async () => true,
+      cursor,
+    );
+    const edges = page.edges.map((edge) => ({ ...edge, node: this.toCollection(edge.node) }));
+    return toConnection({ ...page, edges }, () => this.collectionsService.count(identity));
+  }
+
+  @FieldResolver(() => CollectionEntry, {
+    nullable: true,
+    description:
+      'The entry of a key; null where no event of the time that counts had it. SERVICE_UNAVAILABLE while that cannot be known.',
+  })
+  async lookup(
+    @Root() { row }: CollectionNode,
+    @Arg('key', () => JSONScalar, {
+      description: 'An object of the key fields, or an array of their values in their order.',
+    })
+    key: unknown,
+  ): Promise<CollectionEntry | null> {
+    return this.collectionsService.lookup(row, key);
+  }
+
+  @FieldResolver(() => CollectionEntryConnection, {
+    description: 'The entries, the next one to expire first; at most 200 a page.',
+  })
+  async keys(
+    @Root() { row }: CollectionNode,
+    @Args(() => ForwardPageArgs) args: ForwardPageArgs,
+  ): Promise<Connection<CollectionEntry>> {
+    const cursor = {
+      cursors: this.cursors,
+      binding: { orgId: row.orgId, list: 'collectionKeys', filters: { id: row.id } },
+    };
+    const request = toPageRequest(args, pageLimits, cursor);
+    const entries = await this.collectionsService.keys(row, request);
+    const page = await toPage(
+      request,
+      entries,
+      ({ position }) => position,
+      async () => true,
+      cursor,
+    );
+    return toConnection(page, async () =>
+      toCappedCount(Math.min(await this.collectionsService.keyCount(row), countCap + 1)),
+    );
+  }
+
+  @Mutation(() => Collection, {
+    description: 'Makes a collection. It is filled from history at once, and then kept up.',
+  })
+  async createCollection(
+    @Ctx() context: GraphQLContext,
+    @Arg('input', () => CreateCollectionInput) input: CreateCollectionInput,
+  ): Promise<Collection> {
+    const identity = identityOf(context);
+    requireCapability(identity, 'collections:write');
+    requireCapability(identity, 'events:read');
+    return this.toCollection(await this.collectionsService.create(identity, input));
+  }
+
+  @Mutation(() => Collection, {
+    description: 'Starts a stopped or paused collection: what it missed is filled in from history.',
+  })
+  async startCollection(
+    @Ctx() context: GraphQLContext,
+    @Arg('input', () => CollectionIdInput) input: CollectionIdInput,
+  ): Promise<Collection> {
+    return this.#change(context, input, 'start');
+  }
+
+  @Mutation(() => Collection, { description: 'Stops a collection. Its entries stay until they expire.' })
+  async stopCollection(
+    @Ctx() context: GraphQLContext,
+    @Arg('input', () => CollectionIdInput) input: CollectionIdInput,
+  ): Promise<Collection> {
+    return this.#change(context, input, 'stop');
+  }
+
+  @Mutation(() => Collection, { description: 'Removes a collection with its entries, and gives its name free.' })
+  async removeCollection(
+    @Ctx() context: GraphQLContext,
+    @Arg('input', () => CollectionIdInput) input: CollectionIdInput,
+  ): Promise<Collection> {
+    return this.#change(context, input, 'remove');
+  }
+
+  @Subscription(() => Collection, {
+    description: 'A collection as it is and at every change; ends when it is COMPLETED or REMOVED.',
+    subscribe: subscribedByParts,
+  })
+  collectionProgress(
+    @Root() collection: Collection,
+    @Arg('id', () => ID, { description: 'The collection’s id.' }) _id: string,
+  ): Collection {
+    return collection;
+  }
+
+  /** The source of `collectionProgress`. */
+  async watch({ id }: { id: string }, context: GraphQLContext): Promise<AsyncIterable<Collection>> {
+    const identity = identityOf(context);
+    requireCapability(identity, 'collections:read');
+    const row = await this.collectionsService.require(identity, id, 'id');
+    return watchState<CollectionNode>({
+      pubsub: this.pubsub,
+      topic: collectionTopic(row.orgId, row.id),
+      read: async () => this.toCollection(await this.collectionsService.require(identity, row.id, 'id')),
+      version: ({ status, eventsSent, lastEventAt, errors }) =>
+        JSON.stringify([status, eventsSent, lastEventAt, errors.length]),
+      isTerminal: ({ status }) => isTerminal(status),
+    });
+  }
+
+  toCollection(row: CollectionRow): CollectionNode {
+    const { id, friendlyName, description, query, status, mode, redisKeyBase, keyFields, valueFields } = row;
+    const { expireInSeconds, lastEventAt, eventsSent, errors } = row;
+    return {
+      id,
+      friendlyName,
+      description,
+      query,
+      status,
+      mode,
+      redisKeyBase,
+      keyFields,
+      valueFields,
+      expireInSeconds,
+      lastEventAt,
+      eventsSent,
+      errors,
+      keyCount: () => this.collectionsService.keyCount(row),
+      row,
+    };
+  }
+
+  async #change(
+    context: GraphQLContext,
+    { id }: CollectionIdInput,
+    step: 'start' | 'stop' | 'remove',
+  ): Promise<Collection> {
+    const identity = identityOf(context);
+    requireCapability(identity, 'collections:write');
+    return this.toCollection(await this.collectionsService.change(identity, id, step));
+  }
+}
