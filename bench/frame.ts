@@ -38,10 +38,11 @@ const round = (figures: Record<string, number>): Record<string, number> =>
 
 /** Prints a report: people's lines to `say`, then the JSON line. */
 export function print(bench: Bench, report: BenchReport, say: (line: string) => void): string {
-  const list = (title: string, entries: Record<string, unknown>) =>
-    Object.entries(entries).forEach(([name, value], index) =>
-      say(`${index === 0 ? title.padEnd(9) : ' '.repeat(9)} ${name}: ${value}`),
-    );
+  const list = (title: string, entries: Record<string, unknown>) => {
+    for (const [index, [name, value]] of Object.entries(entries).entries()) {
+      say(`${(index === 0 ? title : '').padEnd(9)} ${name}: ${value}`);
+    }
+  };
   say(`machine   ${machine()}`);
   list('versions', report.versions);
   list('scale', report.scale);
