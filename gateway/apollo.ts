@@ -1,7 +1,7 @@
 /** Apollo Server over our gateway: parsing, validation, CSRF prevention and the shape of HTTP answers are its part. */
 import { ApolloServer, type ApolloServerPlugin } from '@apollo/server';
 import { unwrapResolverError } from '@apollo/server/errors';
-import { GraphQLError, type GraphQLFormattedError, Kind } from 'graphql';
+import { GraphQLError, type GraphQLFormattedError, visit } from 'graphql';
 import type { Logger } from '../platform/logging.js';
 import type { GraphQLContext } from '../platform/subgraph.js';
 import type { FederatedGateway } from './federated-gateway.js';
@@ -9,19 +9,27 @@ import type { FederatedGateway } from './federated-gateway.js';
 /** The most tokens an operation may have. */
 export const maxTokens = 2_000;
 
-/** Introspection is for signed-in callers. */
-const introspectionNeedsIdentity: ApolloServerPlugin<GraphQLContext> = {
+const suggestion = / Did you mean .*\?$/s;
+
+/** The schema is for signed-in callers: others neither introspect it nor learn of it from suggestions. */
+const schemaNeedsIdentity: ApolloServerPlugin<GraphQLContext> = {
   requestDidStart: async () => ({
-    didResolveOperation: async ({ operation, contextValue }) => {
-      const asks = operation?.selectionSet.selections.some(
-        (selection) =>
-          selection.kind === Kind.FIELD && (selection.name.value === '__schema' || selection.name.value === '__type'),
-      );
-      if (asks && !contextValue.identity) {
-        throw new GraphQLError('Sign in to read the schema.', {
-          extensions: { code: 'UNAUTHENTICATED', http: { status: 401 } },
-        });
-      }
+    didResolveOperation: async ({ document, contextValue }) => {
+      if (contextValue.identity) return;
+      visit(document, {
+        Field({ name }) {
+          if (name.value !== '__schema' && name.value !== '__type') return;
+          throw new GraphQLError('Sign in to read the schema.', {
+            extensions: { code: 'UNAUTHENTICATED', http: { status: 401 } },
+          });
+        },
+      });
+    },
+    willSendResponse: async ({ response, contextValue }) => {
+      if (contextValue.identity || response.body.kind !== 'single') return;
+      const { singleResult } = response.body;
+      const plain = singleResult.errors?.map((error) => ({ ...error, message: error.message.replace(suggestion, '') }));
+      if (plain) response.body = { kind: 'single', singleResult: { ...singleResult, errors: plain } };
     },
   }),
 };
@@ -68,7 +76,7 @@ export async function startApollo(
       warn: (message) => logger.warn(message),
       error: (message) => logger.error(message),
     },
-    plugins: [introspectionNeedsIdentity],
+    plugins: [schemaNeedsIdentity],
     formatError: (formatted, error) => formatError(formatted, logger, error),
   });
   await server.start();

@@ -65,6 +65,14 @@ describe('over HTTP', () => {
     const query = '{ __schema { queryType { name } } }';
     expect((await gateway.query<any>(gateway.orgs[0], query)).data.__schema.queryType.name).toBe('Query');
     expect((await gateway.query(undefined, query)).errors?.[0]?.extensions.code).toBe('UNAUTHENTICATED');
+    const hidden = '{ ...F } fragment F on Query { __type(name: "Job") { name } }';
+    expect((await gateway.query(undefined, hidden)).errors?.[0]?.extensions.code).toBe('UNAUTHENTICATED');
+    expect((await gateway.query(gateway.orgs[0], '{ job }')).errors?.map(({ message }) => message).join()).toContain(
+      'Did you mean',
+    );
+    expect((await gateway.query(undefined, '{ job1 }')).errors?.map(({ message }) => message).join()).not.toContain(
+      'Did you mean',
+    );
   });
 
   it('refuses a GraphQL body over 1 MB with 413', async () => {

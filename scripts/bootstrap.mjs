@@ -189,12 +189,29 @@ export function foreground(program, args, { env = process.env, cwd = root, chann
     const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
     const forward = (signal) => child.kill(signal);
     for (const signal of signals) process.on(signal, forward);
+    const unwatch = whenNpmIsGone(() => forward('SIGTERM'));
     child.once('error', reject);
     child.once('close', (code, signal) => {
       for (const name of signals) process.off(name, forward);
+      unwatch();
       resolve(code ?? 128 + (constants.signals[signal] ?? 0));
     });
   });
+}
+
+/**
+ * Calls `then` when the npm that runs this script ends before it: npm does not hand on a signal that was sent to it
+ * alone, and everything would run on without anybody to stop it. Answers what ends the watch.
+ */
+function whenNpmIsGone(then) {
+  if (!process.env.npm_lifecycle_event) return () => {};
+  const parent = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    then();
+  }, 250);
+  return () => clearInterval(timer);
 }
 
 /**

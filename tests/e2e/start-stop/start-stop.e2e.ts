@@ -1,12 +1,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startPostgres } from '../../../platform/embedded/postgres.js';
-import { isRunning } from '../../../platform/embedded/processes.js';
+import { freePort, isRunning } from '../../../platform/embedded/processes.js';
 import { type RunningHarborwatch, startHarborwatch } from '../../setup/harborwatch.js';
 import { eventually } from '../../setup/until.js';
 
@@ -117,6 +117,35 @@ describe.skipIf(process.platform !== 'linux')('npm start', { timeout: 2 * minute
     harborwatch = await startHarborwatch({ dataDir: harborwatch.dataDir });
     expect(await signIn(harborwatch)).toBeTruthy();
     expect(harborwatch.output()).not.toContain('Password');
+  });
+});
+
+describe.skipIf(process.platform !== 'linux')('what npm runs', { timeout: 2 * minute }, () => {
+  const stops: [string, (npm: number) => void][] = [
+    ['Ctrl-C, which a terminal sends to all of its processes', (npm) => process.kill(-npm, 'SIGINT')],
+    ['SIGTERM to npm alone', (npm) => process.kill(npm, 'SIGTERM')],
+  ];
+  it.each(stops)('ends with %s, and the password is shown on the first start alone', async (_what, stop) => {
+    const dataDir = await mkdtemp(join(tmpdir(), 'harborwatch-npm-'));
+    await chmod(dataDir, 0o755);
+    const args = ['start', '--', '--port', String(await freePort()), '--data-dir', dataDir];
+    const npm = spawn('npm', args, { stdio: ['ignore', 'pipe', 'ignore'], detached: true });
+    let text = '';
+    await new Promise<void>((resolve, reject) => {
+      npm.once('exit', () => reject(new Error(`It ended before it was ready:\n${text}`)));
+      npm.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+        text += chunk;
+        if (text.includes('Stop it with Ctrl-C')) resolve();
+      });
+    });
+    try {
+      expect(text).toMatch(/Sign in {3}\S+@\S+\n {2}Password {2}\S+ \(shown this once\)/);
+    } finally {
+      stop(npm.pid!);
+    }
+    await eventually(async () => expect(await processesOf(dataDir)).toEqual([]), 15_000);
+    expect(await readdir(dataDir)).not.toContain('first-sign-in.json');
+    await rm(dataDir, { recursive: true, force: true });
   });
 });
 
