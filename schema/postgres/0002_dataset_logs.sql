@@ -21,7 +21,6 @@ CREATE TABLE app.logs (
   attributes jsonb NOT NULL DEFAULT '{}',
   PRIMARY KEY (org_id, "timestamp", id)
 ) PARTITION BY RANGE ("timestamp");
-CREATE INDEX ON app.logs (org_id, "timestamp" DESC, id DESC);
 CREATE INDEX ON app.logs USING brin (batch_no);
 CREATE INDEX ON app.logs (org_id, "severity", "timestamp" DESC);
 CREATE INDEX ON app.logs (org_id, "event_type", "timestamp" DESC);

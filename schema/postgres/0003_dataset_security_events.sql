@@ -26,7 +26,6 @@ CREATE TABLE app.security_events (
   attributes jsonb NOT NULL DEFAULT '{}',
   PRIMARY KEY (org_id, "TimeGenerated", id)
 ) PARTITION BY RANGE ("TimeGenerated");
-CREATE INDEX ON app.security_events (org_id, "TimeGenerated" DESC, id DESC);
 CREATE INDEX ON app.security_events USING brin (batch_no);
 CREATE INDEX ON app.security_events (org_id, "EventID", "TimeGenerated" DESC);
 CREATE INDEX ON app.security_events (org_id, "Account", "TimeGenerated" DESC);

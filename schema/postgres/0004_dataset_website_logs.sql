@@ -18,7 +18,6 @@ CREATE TABLE app.website_logs (
   attributes jsonb NOT NULL DEFAULT '{}',
   PRIMARY KEY (org_id, "request_timestamp", id)
 ) PARTITION BY RANGE ("request_timestamp");
-CREATE INDEX ON app.website_logs (org_id, "request_timestamp" DESC, id DESC);
 CREATE INDEX ON app.website_logs USING brin (batch_no);
 CREATE INDEX ON app.website_logs (org_id, "ip_address", "request_timestamp" DESC);
 CREATE INDEX ON app.website_logs (org_id, "status_code", "request_timestamp" DESC);

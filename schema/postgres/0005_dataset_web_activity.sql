@@ -16,7 +16,6 @@ CREATE TABLE app.web_activity (
   attributes jsonb NOT NULL DEFAULT '{}',
   PRIMARY KEY (org_id, "eventdate", id)
 ) PARTITION BY RANGE ("eventdate");
-CREATE INDEX ON app.web_activity (org_id, "eventdate" DESC, id DESC);
 CREATE INDEX ON app.web_activity USING brin (batch_no);
 CREATE INDEX ON app.web_activity (org_id, "username", "eventdate" DESC);
 ALTER TABLE app.web_activity ENABLE ROW LEVEL SECURITY;

@@ -89,6 +89,18 @@ describe('ingest', () => {
     expect(Date.parse(row!.maxTime)).toBeGreaterThanOrEqual(Date.parse('2027-03-03T00:00:00Z'));
   });
 
+  it('leaves pages by time to the primary key, read backward and without a sort', async () => {
+    const plan = await test.platform.postgres.withOrg(test.orgs[0], async (tx) => {
+      await tx.query('SET LOCAL enable_seqscan = off');
+      return tx.query<Record<string, string>>(
+        'EXPLAIN SELECT id FROM website_logs ORDER BY request_timestamp DESC, id DESC LIMIT 10',
+      );
+    });
+    const text = plan.map((line) => line['QUERY PLAN']).join('\n');
+    expect(text).toMatch(/Index (Only )?Scan Backward using website_logs_y\w+_pkey/);
+    expect(text).not.toContain('Sort');
+  });
+
   it('refuses an unknown dataset and a batch id that is none, and stores nothing of a wholly rejected batch but its receipt', async () => {
     await expect(ingest(test.platform, test.orgs[0], 'nope', [])).rejects.toMatchObject({
       code: 'UNKNOWN_DATASET',

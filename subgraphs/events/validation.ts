@@ -106,6 +106,18 @@ function unstorable(value: unknown): boolean {
   return Object.entries(value).some(([key, item]) => unstorable(key) || unstorable(item));
 }
 
+const namesByDataset = new WeakMap<Dataset, ReadonlySet<string>>();
+
+/** The names that do not go to `attributes` by themselves. */
+function declaredNames(dataset: Dataset): ReadonlySet<string> {
+  let names = namesByDataset.get(dataset);
+  if (!names) {
+    names = new Set([...dataset.columns.map((column) => column.name), 'attributes']);
+    namesByDataset.set(dataset, names);
+  }
+  return names;
+}
+
 /** Makes the row of an event, or tells why it does not fit. */
 export function toEventRow(dataset: Dataset, event: unknown, maxBytes: number): EventRow | Rejection {
   if (typeof event !== 'object' || event === null || Array.isArray(event)) {
@@ -118,12 +130,11 @@ export function toEventRow(dataset: Dataset, event: unknown, maxBytes: number): 
       message: `The event has ${bytes.toLocaleString('en')} bytes; the limit is ${maxBytes.toLocaleString('en')}.`,
     };
   }
-  const { attributes: given, ...normalised } = dataset.normalise?.(event as RawEvent) ?? (event as RawEvent);
-  const rest: RawEvent = { ...normalised };
+  const fields = dataset.normalise?.(event as RawEvent) ?? (event as RawEvent);
+  const given = fields.attributes;
   try {
     const values = dataset.columns.map((column) => {
-      const value = rest[column.name];
-      delete rest[column.name];
+      const value = Object.hasOwn(fields, column.name) ? fields[column.name] : undefined;
       if (value === undefined || value === null || (value === '' && column.type !== 'STRING')) {
         return column.name === dataset.timeColumn
           ? refuse(column.name, `"${column.name}" is missing: every event needs its time.`)
@@ -133,6 +144,8 @@ export function toEventRow(dataset: Dataset, event: unknown, maxBytes: number): 
         refuse(column.name, `"${column.name}" holds a NUL or half a surrogate pair, which cannot be stored.`);
       return convert[column.type](value, column);
     });
+    const declared = declaredNames(dataset);
+    const rest = Object.fromEntries(Object.entries(fields).filter(([name]) => !declared.has(name)));
     const attributes = isRecord(given)
       ? { ...given, ...rest }
       : given === undefined
