@@ -9,6 +9,7 @@ export interface DatasetSnapshot {
   columns: { name: string; type: Column['type']; indexed: boolean }[];
 }
 
+/** What the database has of a declaration. */
 export function snapshotOf(dataset: Dataset): DatasetSnapshot {
   return {
     name: dataset.name,

@@ -14,9 +14,17 @@ import type {
   GatewayLoadResult,
   GatewaySchemaLoadOrUpdateCallback,
 } from '@apollo/server-gateway-interface';
-import { type DocumentNode, type ExecutionResult, GraphQLError, type GraphQLSchema, getVariableValues } from 'graphql';
+import {
+  type DocumentNode,
+  type ExecutionResult,
+  GraphQLError,
+  type GraphQLSchema,
+  getVariableValues,
+  isScalarType,
+} from 'graphql';
+import { mapAsyncIterable } from '../platform/async-iterable.js';
+import { BigIntScalar, DateTimeScalar } from '../platform/graphql/scalars.js';
 import type { GraphQLContext, SubgraphExecutor } from '../platform/subgraph.js';
-import { mapAsyncIterable } from './async-iterable.js';
 import { InProcessSource } from './data-source.js';
 
 /** What one version of the supergraph gives; replaced as a whole. */
@@ -57,7 +65,7 @@ export class FederatedGateway implements GatewayInterface {
     this.#snapshot = {
       supergraphSdl,
       api,
-      apiSchema: api.toGraphQLJSSchema(),
+      apiSchema: withCheckedScalars(api.toGraphQLJSSchema()),
       supergraphSchema: supergraph.schema.toGraphQLJSSchema(),
       planner: new QueryPlanner(supergraph),
       plans: new Map(),
@@ -97,7 +105,7 @@ export class FederatedGateway implements GatewayInterface {
       operationContext.operation.variableDefinitions ?? [],
       variables,
     );
-    if (coerced.errors) return { errors: coerced.errors };
+    if (coerced.errors) return { errors: coerced.errors.map((error) => withCode(error, 'BAD_USER_INPUT')) };
     const node = this.#subscriptionNode(snapshot, document, operationName, source);
     if (node instanceof GraphQLError) return { errors: [node] };
     const { primary, rest } = node;
@@ -141,6 +149,10 @@ export class FederatedGateway implements GatewayInterface {
     const snapshot = this.#snapshot;
     const document = request.document!;
     const { operationName } = request.request;
+    // Apollo Server makes OPERATION_RESOLUTION_FAILURE of it.
+    if (!request.operation) {
+      return { errors: [new GraphQLError('The operation to run is not named, or not in the document.')] } as never;
+    }
     const operationContext = buildOperationContext({
       schema: snapshot.apiSchema,
       operationDocument: document,
@@ -213,6 +225,15 @@ export class FederatedGateway implements GatewayInterface {
     snapshot.plans.set(key, plan);
     return plan;
   }
+}
+
+/** Gives the scalars of a schema made from text, which take anything, the rules of ours: bad values are refused at the door. */
+function withCheckedScalars(schema: GraphQLSchema): GraphQLSchema {
+  for (const { name, parseValue, parseLiteral } of [DateTimeScalar, BigIntScalar]) {
+    const type = schema.getType(name);
+    if (isScalarType(type)) Object.assign(type, { parseValue, parseLiteral });
+  }
+  return schema;
 }
 
 function toServiceMap(sources: Map<string, InProcessSource>, replaced?: Map<string, ServiceMap[string]>): ServiceMap {

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startTestGateway, type TestGateway } from '../tests/setup/gateway.js';
@@ -21,6 +23,15 @@ const post = async (path: string, body: string | Uint8Array<ArrayBuffer>, header
     headers: { authorization: `Bearer ${token}`, ...headers },
   });
   return { status: response.status, body: (await response.json()) as Record<string, any> };
+};
+
+/** Sends bytes that fetch would not, and answers what comes back. */
+const raw = async (text: string): Promise<string> => {
+  const socket = connect(Number(new URL(gateway.url).port), '127.0.0.1');
+  socket.write(text);
+  let answer = '';
+  for await (const chunk of socket) answer += chunk;
+  return answer;
 };
 
 describe('over HTTP', () => {
@@ -102,6 +113,34 @@ describe('over HTTP', () => {
     expect((await post('/health/live', '')).status).toBe(405);
   });
 
+  it.each(['GET //', 'GET http://[', 'GET /graphiql/%'])(
+    'answers the broken address of "%s" as the caller’s mistake',
+    async (line) => {
+      expect(await raw(`${line} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`)).toMatch(
+        /^HTTP\/1\.1 40[04] .*(BAD_USER_INPUT|NOT_FOUND)/s,
+      );
+    },
+  );
+
+  it('refuses an operation that the document does not have with 400', async () => {
+    const answer = await post('/graphql', JSON.stringify({ query: '{ __typename }', operationName: 'Other' }), {
+      'content-type': 'application/json',
+    });
+    expect([answer.status, answer.body.errors[0].extensions.code]).toEqual([400, 'OPERATION_RESOLUTION_FAILURE']);
+  });
+
+  it('says what is wrong with a moment, written in the operation or sent as a variable', async () => {
+    const [one] = gateway.orgs;
+    const written = await gateway.query(one, '{ jobs(createdAfter: "yesterday") { nodes { id } } }');
+    const sent = await gateway.query(one, 'query ($t: DateTime) { jobs(createdAfter: $t) { nodes { id } } }', {
+      t: '2026-02-30T00:00:00Z',
+    });
+    expect([written, sent].map(({ errors }) => [errors?.[0]?.extensions.code, errors?.[0]?.message])).toEqual([
+      ['GRAPHQL_VALIDATION_FAILED', expect.stringContaining('RFC 3339')],
+      ['BAD_USER_INPUT', expect.stringContaining('RFC 3339')],
+    ]);
+  });
+
   it('records signed-in requests in web_activity', async () => {
     await gateway.query(gateway.orgs[1], 'query Named { viewer { org { slug } } }');
     await eventually(async () => {
@@ -161,6 +200,11 @@ describe('bulk ingest', () => {
     expect([broken.status, broken.body.errors[0].extensions.code]).toEqual([400, 'BAD_USER_INPUT']);
   });
 
+  it('refuses a broken percent-encoding of the dataset', async () => {
+    const answer = await post('/ingest/%ff', '{}');
+    expect([answer.status, answer.body.errors[0].extensions.code]).toEqual([400, 'BAD_USER_INPUT']);
+  });
+
   it('refuses an unknown dataset and a caller without a token', async () => {
     expect((await post('/ingest/nope', '{}')).body.errors[0].extensions.code).toBe('UNKNOWN_DATASET');
     const response = await fetch(`${gateway.url}/ingest/logs`, { method: 'POST', body: '{}' });
@@ -169,6 +213,37 @@ describe('bulk ingest', () => {
 });
 
 describe('over WebSocket', () => {
+  const upgrade = (path: string) =>
+    `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`;
+
+  it.each(['/nowhere', '//', 'http://['])('refuses an upgrade at "%s" and lives on', async (path) => {
+    expect(await raw(upgrade(path))).toContain('404');
+    expect((await gateway.query(gateway.orgs[0], '{ __typename }')).status).toBe(200);
+  });
+
+  it('outlives clients that ask for an upgrade and break off', async () => {
+    for (let i = 0; i < 5; i += 1) {
+      const socket = connect(Number(new URL(gateway.url).port), '127.0.0.1');
+      await once(socket, 'connect');
+      socket.write(upgrade('/nowhere') + 'x'.repeat(100_000), () => socket.resetAndDestroy());
+      await once(socket, 'close');
+    }
+    expect((await gateway.query(gateway.orgs[0], '{ __typename }')).status).toBe(200);
+  });
+
+  it('answers errors of queries, mutations and subscriptions by their code, and keeps the socket', async () => {
+    const client = await gateway.webSocket(gateway.orgs[0]);
+    const codeOf = async (query: string, variables?: Record<string, unknown>) => {
+      const { value } = await client.iterate({ query, variables: variables ?? null }).next();
+      return value?.errors?.[0]?.extensions?.code;
+    };
+    expect(await codeOf('mutation { cancelJob(input: { id: "none" }) { cancelledAt } }')).toBe('NOT_FOUND');
+    expect(await codeOf('query ($id: ID!) { job(id: $id) { id } }', { id: {} })).toBe('BAD_USER_INPUT');
+    expect(await codeOf('subscription ($id: ID!) { jobProgress(id: $id) { id } }', { id: {} })).toBe('BAD_USER_INPUT');
+    expect(await codeOf('{ viewer { org { slug } } }')).toBeUndefined();
+    await client.dispose();
+  });
+
   it('streams committed events to their own organisation only, and goes on behind a cursor without a gap', async () => {
     const [one, two] = gateway.orgs;
     const client = await gateway.webSocket(one);

@@ -11,6 +11,7 @@ export type OnAnswered = (
   what: { action: string; operation: string | null; responseMs: number },
 ) => void;
 
+/** The route `/graphql`. @param onAnswered is told of every request after its answer */
 export function graphqlRoute(
   apollo: ApolloServer<GraphQLContext>,
   bodyLimitBytes: number,

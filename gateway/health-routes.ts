@@ -1,5 +1,6 @@
 /** Liveness and readiness, for supervisors and load balancers. */
 import type { SubgraphParts } from '../platform/subgraph.js';
+import { within } from '../platform/within.js';
 import { type Route, sendJson } from './http.js';
 
 /** How long a subgraph may think about its health. */
@@ -20,7 +21,7 @@ export function healthRoutes(domains: { name: string; parts: SubgraphParts }[], 
       authenticated: false,
       handle: async ({ response }) => {
         const checks = await Promise.all(
-          domains.map(async ({ name, parts }) => [name, await within(parts.health?.())] as const),
+          domains.map(async ({ name, parts }) => [name, await isHealthy(parts)] as const),
         );
         const ready = !draining() && checks.every(([, healthy]) => healthy);
         const status = draining() ? 'draining' : ready ? 'ready' : 'degraded';
@@ -33,9 +34,5 @@ export function healthRoutes(domains: { name: string; parts: SubgraphParts }[], 
   ];
 }
 
-async function within(check: Promise<boolean> | undefined): Promise<boolean> {
-  if (!check) return true;
-  const timeout = Promise.withResolvers<boolean>();
-  const timer = setTimeout(() => timeout.resolve(false), healthTimeoutMs);
-  return Promise.race([check.catch(() => false), timeout.promise]).finally(() => clearTimeout(timer));
-}
+const isHealthy = async ({ health }: SubgraphParts): Promise<boolean> =>
+  health === undefined || within(healthTimeoutMs, health(), false);

@@ -27,6 +27,27 @@ export interface Route {
 
 const requestIdPattern = /^[\w-]{1,64}$/;
 
+/**
+ * The address that a request asks for.
+ * @throws BAD_USER_INPUT where it is none, such as `http://[`
+ */
+export function addressOf(request: IncomingMessage): URL {
+  const origin = 'http://gateway.invalid';
+  const target = request.url ?? '/';
+  // A path stays a path: resolved against the origin, `//name/` would be a host.
+  const url = target.startsWith('/') ? URL.parse(origin + target) : URL.parse(target, origin);
+  return url ?? fail('BAD_USER_INPUT', 'The address is not a valid URL.', { argument: 'url' });
+}
+
+/** Undoes the percent-encoding of a part of a path. @throws BAD_USER_INPUT where it is broken, such as `%` alone */
+export function decodePath(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return fail('BAD_USER_INPUT', `The percent-encoding of "${part.slice(0, 200)}" is broken.`, { argument: 'url' });
+  }
+}
+
 /** Answers with JSON. */
 export function sendJson(
   response: ServerResponse,
@@ -76,7 +97,7 @@ export function createListener(
     response.setHeader('x-content-type-options', 'nosniff');
     response.setHeader('referrer-policy', 'no-referrer');
     try {
-      const url = new URL(request.url ?? '/', 'http://gateway.invalid');
+      const url = addressOf(request);
       const route =
         find(url.pathname) ??
         fail('NOT_FOUND', `There is nothing at ${url.pathname.slice(0, 200)}. GraphQL is at /graphql.`);

@@ -2,7 +2,7 @@
 import { fail } from '../platform/errors.js';
 import { readBody } from './body.js';
 import type { OnAnswered } from './graphql-route.js';
-import { type Route, sendJson } from './http.js';
+import { decodePath, type Route, sendJson } from './http.js';
 import type { RunOperation } from './internal-operations.js';
 
 const mutation = `mutation Ingest($input: IngestEventsInput!) {
@@ -16,6 +16,7 @@ interface Receipt {
   duplicate: boolean;
 }
 
+/** The routes below `/ingest/`. @param onAnswered is told of every request after its answer */
 export function ingestRoute(run: RunOperation, bodyLimitBytes: number, onAnswered: OnAnswered): Route {
   return {
     path: '/ingest/',
@@ -25,7 +26,7 @@ export function ingestRoute(run: RunOperation, bodyLimitBytes: number, onAnswere
       const started = performance.now();
       const { request, response, url, identity, remoteIp } = exchange;
       if (!identity) fail('UNAUTHENTICATED', 'Send the access token as `Authorization: Bearer <token>`.');
-      const dataset = decodeURIComponent(url.pathname.slice('/ingest/'.length));
+      const dataset = decodePath(url.pathname.slice('/ingest/'.length));
       const lines = parseNdjson(await readBody(request, bodyLimitBytes));
       const input = { dataset, events: lines.events, batchId: url.searchParams.get('batchId') };
       const data = await run<{ ingestEvents: Receipt }>(mutation, { input }, { identity, remoteIp });

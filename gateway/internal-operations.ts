@@ -10,6 +10,7 @@ export type RunOperation = <Data>(
   context: GraphQLContext,
 ) => Promise<Data>;
 
+/** Runs operations as if they had come from outside, with the context as it is given. */
 export function createRunOperation(apollo: ApolloServer<GraphQLContext>): RunOperation {
   return async <Data>(query: string, variables: Record<string, unknown>, context: GraphQLContext): Promise<Data> => {
     const { body } = await apollo.executeOperation({ query, variables }, { contextValue: context });

@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { extname, join, normalize } from 'node:path';
 import { fail } from '../platform/errors.js';
-import type { Route } from './http.js';
+import { decodePath, type Route } from './http.js';
 
 const types: Record<string, string> = {
   '.html': 'text/html; charset=utf-8',
@@ -36,7 +36,7 @@ export function staticRoute(prefix: string, directory: string): Route {
     methods: ['GET', 'HEAD'],
     authenticated: false,
     async handle({ request, response, url }) {
-      const relative = normalize(decodeURIComponent(url.pathname.slice(prefix.length)) || 'index.html');
+      const relative = normalize(decodePath(url.pathname.slice(prefix.length)) || 'index.html');
       const file = join(directory, relative);
       const info = file.startsWith(directory) ? await stat(file).catch(() => undefined) : undefined;
       if (!info?.isFile()) fail('NOT_FOUND', `There is nothing at ${url.pathname.slice(0, 200)}.`);

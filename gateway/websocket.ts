@@ -1,5 +1,5 @@
 /** GraphQL over WebSocket (graphql-transport-ws), on the same path as HTTP. */
-import type { Server } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
 import type { ApolloServer } from '@apollo/server';
 import {
   type ExecutionResult,
@@ -12,13 +12,14 @@ import {
 import type { SubscribePayload } from 'graphql-ws';
 import { useServer as answerProtocol, type Extra } from 'graphql-ws/use/ws';
 import { WebSocketServer } from 'ws';
+import { mapAsyncIterable } from '../platform/async-iterable.js';
 import { HarborwatchError } from '../platform/errors.js';
 import type { Identity } from '../platform/identity.js';
 import type { Platform } from '../platform/platform.js';
 import type { GraphQLContext } from '../platform/subgraph.js';
 import { formatError, maxTokens } from './apollo.js';
-import { mapAsyncIterable } from './async-iterable.js';
 import type { FederatedGateway } from './federated-gateway.js';
+import { addressOf } from './http.js';
 import { authenticate, operationDeadlineMs } from './identity.js';
 
 /** The largest message that a client may send. */
@@ -39,6 +40,7 @@ interface Operation {
   context: GraphQLContext;
 }
 
+/** Answers upgrades at `/graphql`. `close` ends every socket. */
 export function serveWebSocket(
   server: Server,
   platform: Pick<Platform, 'tokens' | 'clock' | 'logger'>,
@@ -48,7 +50,9 @@ export function serveWebSocket(
   const { logger, clock } = platform;
   const sockets = new WebSocketServer({ noServer: true, maxPayload: maxMessageBytes });
   server.on('upgrade', (request, socket, head) => {
-    if (new URL(request.url ?? '/', 'http://gateway.invalid').pathname !== '/graphql') {
+    // Nobody else listens here: a client that breaks off would end the process.
+    socket.on('error', () => socket.destroy());
+    if (!isGraphqlAddress(request)) {
       socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n');
       return;
     }
@@ -120,7 +124,10 @@ export function serveWebSocket(
           } as never,
           { contextValue: context },
         );
-        return (body.kind === 'single' ? body.singleResult : {}) as ExecutionResult;
+        if (body.kind !== 'single') return {};
+        const { errors, ...result } = body.singleResult;
+        // graphql-ws takes errors of graphql-js alone, and closes the socket over others.
+        return { ...result, ...(errors ? { errors: errors.map(toGraphQLError) } : {}) } as ExecutionResult;
       },
       subscribe: async (args) => {
         const { document, operation } = args as unknown as { document: ReturnType<typeof parse>; operation: Operation };
@@ -133,7 +140,7 @@ export function serveWebSocket(
           context,
         });
         return Symbol.asyncIterator in result
-          ? (mapAsyncIterable(endWithErrors(result), async (event) => publish(event)) as never)
+          ? (mapAsyncIterable(endWithErrors(result), publish) as never)
           : publish(result);
       },
     },
@@ -144,6 +151,14 @@ export function serveWebSocket(
       await close.dispose();
     },
   };
+}
+
+function isGraphqlAddress(request: IncomingMessage): boolean {
+  try {
+    return addressOf(request).pathname === '/graphql';
+  } catch {
+    return false;
+  }
 }
 
 /** Parses and validates. graphql-js 16 throws from `validate` for some subscriptions; unguarded, that closes the socket. */
@@ -208,8 +223,7 @@ function asGraphQLError(error: unknown): GraphQLError {
   if (error instanceof GraphQLError) return error;
   if (error instanceof HarborwatchError)
     return new GraphQLError(error.message, { extensions: { code: error.code, ...error.details } });
-  const { message, path, extensions } = error as GraphQLFormattedError;
-  return new GraphQLError(message, { path: path ?? null, extensions: extensions ?? {} });
+  return toGraphQLError(error as GraphQLFormattedError);
 }
 
 const toGraphQLError = ({ message, path, extensions }: GraphQLFormattedError): GraphQLError =>

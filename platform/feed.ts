@@ -6,6 +6,7 @@ import {
   type LogPosition,
   type LogRow,
   type LogSource,
+  logEnd,
   readLog,
 } from './postgres/follower.js';
 import type { Postgres, Tx } from './postgres/postgres.js';
@@ -49,8 +50,12 @@ export function followFeed(
   return new Follower(postgres, { ...options, source: feedSource });
 }
 
-/** Reads one organisation's part of the feed after a position, in commit order. */
-export async function readOrgFeed(tx: Tx, after: LogPosition, limit: number): Promise<FeedRow[]> {
-  const client = { query: async (sql: string, parameters: unknown[]) => ({ rows: await tx.query(sql, parameters) }) };
-  return readLog(client as never, feedSource, after, limit);
+/** Reads the feed rows of one dataset of the transaction's organisation after a position, in commit order. */
+export async function readDatasetFeed(tx: Tx, dataset: string, after: LogPosition, limit: number): Promise<FeedRow[]> {
+  return readLog(tx.query, feedSource, after, limit, { sql: 'dataset = $4', parameters: [dataset] });
+}
+
+/** The position behind everything that can be read of the feed now. */
+export async function feedEnd(tx: Tx): Promise<LogPosition> {
+  return logEnd(tx.query);
 }

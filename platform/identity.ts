@@ -63,7 +63,7 @@ export const roleActions: Record<Role, Action[]> = {
   PLATFORM_ADMIN: ['platform:admin'],
   ADMIN: admin,
   ANALYST: [...readAll, 'jobs:write', 'collections:write'],
-  AUDITOR: ['org:read', 'audit:read', 'jobs:read', 'analytics:read'],
+  AUDITOR: ['org:read', 'audit:read', 'analytics:read'],
   INGESTER: ['events:write', 'audit:write'],
   VIEWER: readAll,
 };

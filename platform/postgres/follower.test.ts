@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestPlatform, type TestPlatform } from '../../tests/setup/database.js';
 import { eventually } from '../../tests/setup/until.js';
+import { readDatasetFeed } from '../feed.js';
 import { emit, followOutbox } from '../outbox.js';
 
 let test: TestPlatform;
@@ -28,6 +29,21 @@ const follow = (domain: string, seen: string[], onEvent: (id: string) => void = 
     },
     test.platform.logger,
   );
+
+describe('a log', () => {
+  it('is read in the order of its numbers, page after page, also where they gain a digit', async () => {
+    const rows = await test.platform.postgres.withOrg(test.orgs[1]!, async (tx) => {
+      await tx.query(
+        `INSERT INTO change_feed (tx, org_id, dataset, batch_no, min_time, max_time, minutes, row_count)
+         SELECT number::text::xid8, $1, 'digits', number, now(), now(), '{}', 1 FROM unnest('{9,10,99,100}'::int[]) AS number`,
+        [test.orgs[1]!.orgId],
+      );
+      const first = await readDatasetFeed(tx, 'digits', { tx: '0', seq: '0' }, 3);
+      return [...first, ...(await readDatasetFeed(tx, 'digits', first.at(-1)!, 3))];
+    });
+    expect(rows.map((row) => row.tx)).toEqual(['9', '10', '99', '100']);
+  });
+});
 
 describe('a follower', () => {
   it('hands over every row once, though transactions commit out of their order', async () => {

@@ -47,29 +47,34 @@ const maxBackoffMs = 10_000;
 /** How soon to look again while a committed row still waits for an older transaction to end. */
 const horizonRetryMs = 25;
 
-/** Reads the rows after a position that can no longer be overtaken. */
+/** Runs a statement and answers its rows: what a pooled connection and a transaction have in common. */
+export type Query = (sql: string, parameters: unknown[]) => Promise<Record<string, unknown>[]>;
+
+/** Reads the rows after a position that can no longer be overtaken. `where` narrows them, with parameters from $4 on. */
 export async function readLog<Row extends LogRow>(
-  client: Pick<pg.PoolClient, 'query'>,
+  query: Query,
   source: LogSource<Row>,
   after: LogPosition,
   limit: number,
+  where: { sql: string; parameters: unknown[] } = { sql: 'true', parameters: [] },
 ): Promise<Row[]> {
-  const result = await client.query(
-    `SELECT tx::text, seq::text, org_id::text AS "orgId", ${source.columns} FROM app.${source.table}
-      WHERE (tx, seq) > ($1::xid8, $2::bigint) AND tx < pg_snapshot_xmin(pg_current_snapshot())
-      ORDER BY tx, seq LIMIT $3`,
-    [after.tx, after.seq, limit],
+  // Qualified in ORDER BY: a bare name would be the text of the output, where 10 comes before 9.
+  const rows = await query(
+    `SELECT tx::text, seq::text, org_id::text AS "orgId", ${source.columns} FROM app.${source.table} AS log
+      WHERE (tx, seq) > ($1::xid8, $2::bigint) AND tx < pg_snapshot_xmin(pg_current_snapshot()) AND ${where.sql}
+      ORDER BY log.tx, log.seq LIMIT $3`,
+    [after.tx, after.seq, limit, ...where.parameters],
   );
-  return result.rows.map((row) => source.map(row));
+  return rows.map((row) => source.map(row));
 }
 
-/** The last readable place of a log. */
-export async function logEnd(client: Pick<pg.PoolClient, 'query'>, table: string): Promise<LogPosition> {
-  const result = await client.query(
-    `SELECT tx::text, seq::text FROM app.${table} WHERE tx < pg_snapshot_xmin(pg_current_snapshot())
-      ORDER BY tx DESC, seq DESC LIMIT 1`,
+/** The end of every log, as far as it can be read: behind all transactions below the snapshot's xmin. */
+export async function logEnd(query: Query): Promise<LogPosition> {
+  const [end] = await query(
+    `SELECT (pg_snapshot_xmin(pg_current_snapshot())::text::bigint - 1)::text AS tx, '9223372036854775807' AS seq`,
+    [],
   );
-  return result.rows[0] ?? { tx: '0', seq: '0' };
+  return end as unknown as LogPosition;
 }
 
 /** A running follower. */
@@ -177,13 +182,14 @@ export class Follower<Row extends LogRow> {
 
   async #follow(client: pg.PoolClient, failure: () => Error | undefined): Promise<void> {
     const { source, handle, batchSize = 200 } = this.#options;
+    const query = queryOn(client);
     await client.query(`LISTEN ${source.channel}`);
     let position = await this.#loadCheckpoint(client);
     this.#started.resolve();
     while (!this.#stopped) {
       const broken = failure();
       if (broken) throw broken;
-      const rows = await readLog(client, source, position, batchSize);
+      const rows = await readLog(query, source, position, batchSize);
       const last = rows.at(-1);
       if (last) {
         await handle(rows);
@@ -202,7 +208,7 @@ export class Follower<Row extends LogRow> {
 
   async #loadCheckpoint(client: pg.PoolClient): Promise<LogPosition> {
     const { consumer, source } = this.#options;
-    if (consumer === undefined) return logEnd(client, source.table);
+    if (consumer === undefined) return logEnd(queryOn(client));
     const result = await client.query(
       `INSERT INTO app.checkpoints (log, consumer) VALUES ($1, $2)
        ON CONFLICT (log, consumer) DO UPDATE SET consumer = excluded.consumer RETURNING tx::text, seq::text`,
@@ -220,3 +226,8 @@ export class Follower<Row extends LogRow> {
     );
   }
 }
+
+const queryOn =
+  (client: pg.PoolClient): Query =>
+  async (sql, parameters) =>
+    (await client.query(sql, parameters)).rows;

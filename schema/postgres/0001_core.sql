@@ -92,7 +92,7 @@ CREATE TABLE app.change_feed (
   committed_at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (tx, seq)
 );
-CREATE INDEX change_feed_org ON app.change_feed (org_id, tx, seq);
+CREATE INDEX change_feed_dataset ON app.change_feed (org_id, dataset, tx, seq);
 ALTER TABLE app.change_feed ENABLE ROW LEVEL SECURITY;
 ALTER TABLE app.change_feed FORCE ROW LEVEL SECURITY;
 CREATE POLICY own_org ON app.change_feed

@@ -50,8 +50,12 @@ describe('sessions', () => {
     const unknown = await gateway.query(undefined, signIn, {
       input: { email: 'nobody@one.example', password: 'wrong wrong' },
     });
+    const unstorable = await gateway.query(undefined, signIn, {
+      input: { email: 'no\u0000body@one.example', password: 'wrong wrong' },
+    });
     expect(wrong.errors?.[0]?.extensions.code).toBe('INVALID_CREDENTIALS');
     expect(unknown.errors).toEqual(wrong.errors);
+    expect(unstorable.errors).toEqual(wrong.errors);
   });
 
   it('goes on with a refresh token once; a second use ends the session', async () => {
@@ -112,6 +116,8 @@ describe('users and organisations', () => {
     expect(await argumentOf({ email: 'no address' })).toEqual(['BAD_USER_INPUT', 'input.email']);
     expect(await argumentOf({ password: 'short' })).toEqual(['BAD_USER_INPUT', 'input.password']);
     expect(await argumentOf({ name: ' ' })).toEqual(['BAD_USER_INPUT', 'input.name']);
+    expect(await argumentOf({ email: 'x\u0000@one.example' })).toEqual(['BAD_USER_INPUT', 'input.email']);
+    expect(await argumentOf({ name: 'half \ud800' })).toEqual(['BAD_USER_INPUT', 'input.name']);
     expect(await argumentOf({ roles: [] })).toEqual(['BAD_USER_INPUT', 'input.roles']);
     const { email } = await newUser();
     expect(await argumentOf({ email })).toEqual(['CONFLICT', 'input.email']);

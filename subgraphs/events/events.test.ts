@@ -43,6 +43,23 @@ describe('ingest', () => {
     expect(rows.at(-1).original).toBeNull();
   });
 
+  it('takes a word that names a property of every object as any other unknown severity', async () => {
+    await ingest(test.platform, test.orgs[0], 'logs', [{ timestamp: at, message: 'odd', severity: 'constructor' }]);
+    const [row] = await read<any>("SELECT severity, attributes FROM logs WHERE message = 'odd'");
+    expect(row).toEqual({ severity: 'info', attributes: { original_severity: 'constructor' } });
+  });
+
+  it('stores the good events of a batch whatever the refused ones hold', async () => {
+    const receipt = await ingest(test.platform, test.orgs[0], 'logs', [
+      { timestamp: at, message: 'good' },
+      { timestamp: '🦀'.repeat(100) },
+      { timestamp: at, 'nul \u0000': 1 },
+      { timestamp: at, 'half \ud800': 1 },
+    ]);
+    expect(receipt.accepted).toBe(1);
+    expect(receipt.rejected.map(({ field }) => field)).toEqual(['timestamp', 'nul \ufffd', 'half \ufffd']);
+  });
+
   it('stores a batch once whatever how often and how concurrently it is sent', async () => {
     const events = Array.from({ length: 50 }, () => ({ timestamp: at, message: 'once' }));
     const receipts = await Promise.all(
@@ -106,9 +123,11 @@ describe('ingest', () => {
       code: 'UNKNOWN_DATASET',
       details: { argument: 'input.dataset' },
     });
-    await expect(ingest(test.platform, test.orgs[0], 'logs', [], 'x'.repeat(201))).rejects.toMatchObject({
-      code: 'BAD_USER_INPUT',
-    });
+    for (const batchId of ['x'.repeat(201), 'half \ud800']) {
+      await expect(ingest(test.platform, test.orgs[0], 'logs', [], batchId)).rejects.toMatchObject({
+        code: 'BAD_USER_INPUT',
+      });
+    }
     const first = await ingest(test.platform, test.orgs[0], 'logs', [{ message: 'no time' }, 5], 'rejected');
     const again = await ingest(test.platform, test.orgs[0], 'logs', [{ message: 'no time' }, 5], 'rejected');
     expect(first.rejected.map(({ index, field }) => [index, field])).toEqual([
@@ -135,6 +154,16 @@ describe('validation', () => {
   ];
   it.each(rejected)('refuses %s and names the field', (_what, event, field) => {
     expect(toEventRow(logs, event, 262_144)).toMatchObject({ code: 'EVENT_INVALID', field });
+  });
+
+  it('refuses an event that is nested too deeply to be stored', () => {
+    const deep = JSON.parse('['.repeat(10_000) + ']'.repeat(10_000));
+    for (const event of [deep, { timestamp: at, other: deep }]) {
+      expect(toEventRow(logs, event, 262_144)).toMatchObject({
+        code: 'EVENT_INVALID',
+        message: expect.stringContaining('levels'),
+      });
+    }
   });
 
   it('reads times as RFC 3339, without an offset as UTC, and as epoch seconds or milliseconds', () => {

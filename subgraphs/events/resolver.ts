@@ -2,11 +2,10 @@
 import { Arg, Ctx, Mutation, Query, Resolver, Root, Subscription } from 'type-graphql';
 import { datasets } from '../../datasets/index.js';
 import { attributesColumn, type Column, type Dataset as DatasetDeclaration } from '../../datasets/types.js';
-import { requireCapability } from '../../platform/capabilities.js';
 import type { Cursors } from '../../platform/cursor.js';
 import { IngestReceipt } from '../../platform/graphql/ingest-receipt.js';
 import type { Identity } from '../../platform/identity.js';
-import { type GraphQLContext, identityOf, subscribedByParts } from '../../platform/subgraph.js';
+import { callerWith, type GraphQLContext, subscribedByParts } from '../../platform/subgraph.js';
 import type { EventsService } from './service.js';
 import type { EventTails, TailStep } from './tail.js';
 import { Dataset, EventTail, IngestEventsInput } from './types.js';
@@ -33,15 +32,16 @@ export class EventsResolver {
 
   @Query(() => [Dataset], { description: 'All datasets.' })
   datasets(@Ctx() context: GraphQLContext): Dataset[] {
-    const identity = identityOf(context);
-    requireCapability(identity, 'events:read');
+    const identity = callerWith(context, 'events:read');
     return datasets.map((dataset) => this.#toDataset(identity, dataset));
   }
 
   @Query(() => Dataset, { nullable: true, description: 'One dataset by name or alias; null where there is none.' })
-  dataset(@Ctx() context: GraphQLContext, @Arg('name', () => String) name: string): Dataset {
-    const identity = identityOf(context);
-    requireCapability(identity, 'events:read');
+  dataset(
+    @Ctx() context: GraphQLContext,
+    @Arg('name', () => String, { description: 'The dataset’s name or alias.' }) name: string,
+  ): Dataset {
+    const identity = callerWith(context, 'events:read');
     return this.#toDataset(identity, this.events.dataset(name, 'name'));
   }
 
@@ -52,8 +52,7 @@ export class EventsResolver {
     @Ctx() context: GraphQLContext,
     @Arg('input', () => IngestEventsInput) input: IngestEventsInput,
   ): Promise<IngestReceipt> {
-    const identity = identityOf(context);
-    requireCapability(identity, 'events:write');
+    const identity = callerWith(context, 'events:write');
     return this.events.ingest(identity, input);
   }
 
@@ -73,8 +72,7 @@ export class EventsResolver {
 
   /** The source of `eventTail`. */
   async openTail({ dataset: name, after }: TailArgs, context: GraphQLContext): Promise<AsyncIterable<TailStep>> {
-    const identity = identityOf(context);
-    requireCapability(identity, 'events:read');
+    const identity = callerWith(context, 'events:read');
     const dataset = this.events.dataset(name, 'dataset');
     const binding = { orgId: identity.orgId, list: 'eventTail', filters: { dataset: dataset.name } };
     return this.tails.open(identity, dataset, after, { cursors: this.cursors, binding });

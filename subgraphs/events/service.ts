@@ -3,26 +3,22 @@ import { datasets, findDataset } from '../../datasets/index.js';
 import type { Dataset } from '../../datasets/types.js';
 import type { Config } from '../../platform/config.js';
 import { fail } from '../../platform/errors.js';
-import { appendToFeed } from '../../platform/feed.js';
 import type { Identity } from '../../platform/identity.js';
-import { type CappedCount, toCappedCount } from '../../platform/paging.js';
-import type { EventsStore, IndexedRejection } from './store.js';
+import { BatchWriter, type Receipt, type RejectedItem } from '../../platform/ingest.js';
+import type { CappedCount } from '../../platform/paging.js';
+import { isStorableText } from '../../platform/storable.js';
+import type { EventsStore } from './store.js';
 import { type EventRow, toEventRow } from './validation.js';
 
-export interface Receipt {
-  accepted: number;
-  rejected: IndexedRejection[];
-  batchId: string;
-  duplicate: boolean;
-}
-
-const minuteMs = 60_000;
-
 export class EventsService {
+  readonly #batches: BatchWriter;
+
   constructor(
     private readonly store: EventsStore,
     private readonly config: Pick<Config, 'eventBytes'>,
-  ) {}
+  ) {
+    this.#batches = new BatchWriter(store.postgres);
+  }
 
   /** @throws UNKNOWN_DATASET that lists the names */
   dataset(name: string, argument: string): Dataset {
@@ -33,73 +29,34 @@ export class EventsService {
     );
   }
 
+  /** Stores the events that fit, once for a batch id. @throws UNKNOWN_DATASET, BAD_USER_INPUT for a batch id that is none */
   async ingest(
     identity: Identity,
     input: { dataset: string; events: unknown[]; batchId?: string | null | undefined },
   ): Promise<Receipt> {
     const dataset = this.dataset(input.dataset, 'input.dataset');
     const batchId = input.batchId ?? crypto.randomUUID();
-    if (batchId.length < 1 || batchId.length > 200 || batchId.includes('\u0000')) {
+    if (batchId.length < 1 || batchId.length > 200 || !isStorableText(batchId)) {
       fail('BAD_USER_INPUT', '"input.batchId" takes 1 to 200 characters.', { argument: 'input.batchId' });
     }
     const rows: EventRow[] = [];
-    const rejected: IndexedRejection[] = [];
+    const rejected: RejectedItem[] = [];
     input.events.forEach((event, index) => {
       const row = toEventRow(dataset, event, this.config.eventBytes);
       if ('code' in row) rejected.push({ index, ...row });
       else rows.push(row);
     });
-    const months = new Set(rows.map((row) => `${new Date(row.timeMs).toISOString().slice(0, 7)}-01`));
-    await this.#ensurePartitions(identity, dataset, [...months]);
-    return this.store.postgres.withOrg(identity, async (tx) => {
-      const batch = { dataset: dataset.name, batchId, accepted: rows.length, rejected };
-      const batchNo = await this.store.insertBatch(tx, identity.orgId, batch);
-      if (batchNo === undefined) {
-        const stored = await this.store.findBatch(tx, dataset.name, batchId);
-        return { accepted: stored!.accepted, rejected: stored!.rejected, batchId, duplicate: true };
-      }
-      if (rows.length > 0) {
-        await this.store.insertEvents(tx, identity.orgId, dataset, batchNo, rows);
-        await appendToFeed(tx, identity.orgId, {
-          dataset: dataset.name,
-          batchNo,
-          ...timeRange(rows),
-          rowCount: rows.length,
-        });
-      }
-      return { accepted: rows.length, rejected, batchId, duplicate: false };
-    });
+    const batch = { dataset: dataset.name, batchId, timesMs: rows.map(({ timeMs }) => timeMs), rejected };
+    return this.#batches.store(identity, batch, (tx, batchNo) =>
+      this.store.insertEvents(tx, identity.orgId, dataset, batchNo, rows),
+    );
   }
 
   async count(identity: Identity, dataset: Dataset): Promise<CappedCount> {
-    return toCappedCount(await this.store.countEvents(identity, dataset));
+    return this.store.countEvents(identity, dataset);
   }
 
   async edgeTime(identity: Identity, dataset: Dataset, edge: 'FIRST' | 'LAST'): Promise<string | null> {
     return this.store.edgeTime(identity, dataset, edge);
   }
-
-  async #ensurePartitions(identity: Identity, dataset: Dataset, months: string[]): Promise<void> {
-    const missing = months.filter((month) => !this.#partitions.has(`${dataset.name}/${month}`));
-    if (missing.length === 0) return;
-    await this.store.ensurePartitions(identity, dataset, missing);
-    for (const month of missing) this.#partitions.add(`${dataset.name}/${month}`);
-  }
-
-  /** Partitions that this process knows to exist; they are dropped only after all of their events have expired. */
-  readonly #partitions = new Set<string>();
-}
-
-function timeRange(rows: EventRow[]): { minTime: string; maxTime: string; minutes: string[] } {
-  let min = Number.POSITIVE_INFINITY;
-  let max = Number.NEGATIVE_INFINITY;
-  const minutes = new Set<number>();
-  for (const { timeMs } of rows) {
-    min = Math.min(min, timeMs);
-    max = Math.max(max, timeMs);
-    minutes.add(Math.floor(timeMs / minuteMs) * minuteMs);
-  }
-  const iso = (ms: number) => new Date(ms).toISOString();
-  // Event times have microseconds and `timeMs` does not: the range's end is rounded up.
-  return { minTime: iso(min), maxTime: iso(max + 1), minutes: [...minutes].sort((a, b) => a - b).map(iso) };
 }

@@ -1,19 +1,12 @@
 /** The event tables. Column names come from the datasets' declarations, never from a caller. */
 import { columnTypes, type Dataset } from '../../datasets/types.js';
-import { type FeedRow, readOrgFeed } from '../../platform/feed.js';
+import { type FeedRow, feedEnd, readDatasetFeed } from '../../platform/feed.js';
 import type { Identity } from '../../platform/identity.js';
-import { countCap } from '../../platform/paging.js';
+import type { CappedCount } from '../../platform/paging.js';
+import { countRows } from '../../platform/postgres/count.js';
 import type { LogPosition } from '../../platform/postgres/follower.js';
 import type { Postgres, Tx } from '../../platform/postgres/postgres.js';
-import type { EventRow, Rejection } from './validation.js';
-
-export type IndexedRejection = Rejection & { index: number };
-
-export interface BatchRow {
-  batchNo: string;
-  accepted: number;
-  rejected: IndexedRejection[];
-}
+import type { EventRow } from './validation.js';
 
 /** An event as the tail shows it: its id and its filled columns. */
 export interface StoredEvent {
@@ -27,35 +20,6 @@ const quote = (name: string): string => `"${name}"`;
 export class EventsStore {
   constructor(readonly postgres: Postgres) {}
 
-  /** Makes the monthly partitions, in a transaction of its own so that no reader ever waits for an ingest. */
-  async ensurePartitions(identity: Identity, dataset: Dataset, months: string[]): Promise<void> {
-    await this.postgres.withOrg(identity, (tx) =>
-      tx.query('SELECT ensure_partition($1, month) FROM unnest($2::date[]) AS month', [dataset.name, months]),
-    );
-  }
-
-  /** Claims the batch id. @returns undefined when the batch is stored already */
-  async insertBatch(
-    tx: Tx,
-    orgId: string,
-    batch: { dataset: string; batchId: string; accepted: number; rejected: IndexedRejection[] },
-  ): Promise<string | undefined> {
-    const [row] = await tx.query<{ batchNo: string }>(
-      `INSERT INTO ingest_batches (org_id, dataset, batch_id, accepted, rejected) VALUES ($1, $2, $3, $4, $5)
-       ON CONFLICT DO NOTHING RETURNING batch_no AS "batchNo"`,
-      [orgId, batch.dataset, batch.batchId, batch.accepted, JSON.stringify(batch.rejected)],
-    );
-    return row?.batchNo;
-  }
-
-  async findBatch(tx: Tx, dataset: string, batchId: string): Promise<BatchRow | undefined> {
-    const [row] = await tx.query<BatchRow>(
-      `SELECT batch_no AS "batchNo", accepted, rejected FROM ingest_batches WHERE dataset = $1 AND batch_id = $2`,
-      [dataset, batchId],
-    );
-    return row;
-  }
-
   async insertEvents(tx: Tx, orgId: string, dataset: Dataset, batchNo: string, rows: EventRow[]): Promise<void> {
     const names = dataset.columns.map((column) => quote(column.name)).join(', ');
     const arrays = dataset.columns.map((column, index) => `$${index + 4}::${columnTypes[column.type]}[]`).join(', ');
@@ -68,13 +32,8 @@ export class EventsStore {
     }
   }
 
-  async countEvents(identity: Identity, dataset: Dataset): Promise<number> {
-    const rows = await this.#read(identity, (tx) =>
-      tx.query<{ count: number }>(
-        `SELECT count(*)::int AS count FROM (SELECT FROM ${dataset.name} LIMIT ${countCap + 1}) AS capped`,
-      ),
-    );
-    return rows[0]!.count;
+  async countEvents(identity: Identity, dataset: Dataset): Promise<CappedCount> {
+    return this.#read(identity, (tx) => countRows(tx, dataset.name));
   }
 
   async edgeTime(identity: Identity, dataset: Dataset, edge: 'FIRST' | 'LAST'): Promise<string | null> {
@@ -89,18 +48,12 @@ export class EventsStore {
 
   /** The organisation's feed rows of one dataset after a position, in commit order. */
   async readFeed(identity: Identity, dataset: string, after: LogPosition, limit: number): Promise<FeedRow[]> {
-    const rows = await this.#read(identity, (tx) => readOrgFeed(tx, after, limit));
-    return rows.filter((row) => row.dataset === dataset);
+    return this.#read(identity, (tx) => readDatasetFeed(tx, dataset, after, limit));
   }
 
   /** The end of the feed, as far as it can be read. */
   async feedEnd(identity: Identity): Promise<LogPosition> {
-    const rows = await this.#read(identity, (tx) =>
-      tx.query<LogPosition>(
-        `SELECT tx::text, seq::text FROM change_feed WHERE tx < pg_snapshot_xmin(pg_current_snapshot()) ORDER BY tx DESC, seq DESC LIMIT 1`,
-      ),
-    );
-    return rows[0] ?? { tx: '0', seq: '0' };
+    return this.#read(identity, feedEnd);
   }
 
   /** The events of one batch by id, after an id. */

@@ -27,8 +27,8 @@ export interface TailStep {
 /** Where a reader stands: behind a whole feed row, or inside one behind an event. */
 interface TailPosition {
   feed: LogPosition;
-  /** The feed row in hand, and the last event of it that was sent. */
-  inside?: { tx: string; seq: string; id: string };
+  /** The feed row in hand, the last event of it that was sent, and how many were. */
+  inside?: { tx: string; seq: string; id: string; sent: number };
 }
 
 export class EventTails {
@@ -124,10 +124,15 @@ export class EventTails {
         inside?.tx ?? null,
         inside?.seq ?? null,
         inside?.id ?? null,
+        inside?.sent ?? null,
       ]);
+    const isInside = (row: FeedRow) => inside?.tx === row.tx && inside.seq === row.seq;
+    /** How many events the pending feed rows still have for this reader. */
+    const behind = () =>
+      pending.reduce((sum, row) => sum + row.rowCount - (isInside(row) ? (inside?.sent ?? 0) : 0), 0);
     const skip = (): TailStep => {
       const last = pending.at(-1)!;
-      const lagged = pending.reduce((sum, row) => sum + row.rowCount, 0);
+      const lagged = behind();
       feed = { tx: last.tx, seq: last.seq };
       inside = undefined;
       pending = [];
@@ -137,17 +142,18 @@ export class EventTails {
       for (;;) {
         const event = buffer.shift();
         if (event) {
-          inside = { tx: pending[0]!.tx, seq: pending[0]!.seq, id: event.id };
+          const row = pending[0]!;
+          inside = { tx: row.tx, seq: row.seq, id: event.id, sent: (isInside(row) ? inside!.sent : 0) + 1 };
           return { event: event.event, cursor: toCursor(), lagged: 0 };
         }
         const row = pending[0];
         if (!row) {
           pending = await this.store.readFeed(identity, dataset.name, feed, feedRowsPerRead);
           if (pending.length === 0) return undefined;
-          if (pending.reduce((sum, item) => sum + item.rowCount, 0) > maxLag && pending.length > 1) return skip();
+          if (pending.length > 1 && behind() > maxLag) return skip();
           continue;
         }
-        const afterId = inside && inside.tx === row.tx && inside.seq === row.seq ? inside.id : null;
+        const afterId = isInside(row) ? inside!.id : null;
         if (!drained) buffer = await this.store.readBatch(identity, dataset, row, afterId, eventsPerRead);
         drained = buffer.length > 0 && buffer.length < eventsPerRead;
         if (buffer.length > 0) continue;
@@ -173,7 +179,7 @@ export class EventTails {
 }
 
 function decode(cursor: CursorContext, after: string): TailPosition {
-  const [tx, seq, insideTx, insideSeq, id] = cursor.cursors.decode(cursor.binding, after).map(String);
+  const [tx, seq, insideTx, insideSeq, id, sent] = cursor.cursors.decode(cursor.binding, after).map(String);
   const feed = { tx: tx!, seq: seq! };
-  return id === 'null' ? { feed } : { feed, inside: { tx: insideTx!, seq: insideSeq!, id: id! } };
+  return id === 'null' ? { feed } : { feed, inside: { tx: insideTx!, seq: insideSeq!, id: id!, sent: Number(sent) } };
 }

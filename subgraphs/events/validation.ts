@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import type { Column, Dataset, RawEvent } from '../../datasets/types.js';
 import type { ErrorCode } from '../../platform/errors.js';
 import { parseMoment } from '../../platform/graphql/scalars.js';
+import { isNestedTooDeeply, isStorableText, maxNesting, toStorableText } from '../../platform/storable.js';
 
 export interface Rejection {
   code: ErrorCode;
@@ -26,12 +27,13 @@ class Refused extends Error {
 }
 
 const refuse = (field: string, message: string): never => {
-  throw new Refused({ code: 'EVENT_INVALID', message, field });
+  // Refusals are stored with their batch, and what is refused may be what cannot be stored.
+  throw new Refused({ code: 'EVENT_INVALID', message: toStorableText(message), field: toStorableText(field) });
 };
 
 const show = (value: unknown): string => {
   const text = JSON.stringify(value) ?? String(value);
-  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+  return text.length > 60 ? `${text.slice(0, 60).toWellFormed()}…` : text;
 };
 
 const int = (value: unknown, column: Column, min: bigint, max: bigint): string => {
@@ -101,7 +103,7 @@ const convert: Record<Column['type'], (value: unknown, column: Column) => string
 
 /** Text that PostgreSQL cannot keep: NUL characters and halves of surrogate pairs. */
 function unstorable(value: unknown): boolean {
-  if (typeof value === 'string') return value.includes('\u0000') || !value.isWellFormed();
+  if (typeof value === 'string') return !isStorableText(value);
   if (typeof value !== 'object' || value === null) return false;
   return Object.entries(value).some(([key, item]) => unstorable(key) || unstorable(item));
 }
@@ -120,6 +122,9 @@ function declaredNames(dataset: Dataset): ReadonlySet<string> {
 
 /** Makes the row of an event, or tells why it does not fit. */
 export function toEventRow(dataset: Dataset, event: unknown, maxBytes: number): EventRow | Rejection {
+  if (isNestedTooDeeply(event)) {
+    return { code: 'EVENT_INVALID', message: `The event is nested more than ${maxNesting} levels deep.` };
+  }
   if (typeof event !== 'object' || event === null || Array.isArray(event)) {
     return { code: 'EVENT_INVALID', message: `An event is a JSON object, not ${show(event)}.` };
   }

@@ -4,7 +4,7 @@
  */
 export function mapAsyncIterable<From, To>(
   source: AsyncIterable<From>,
-  map: (value: From) => Promise<To>,
+  map: (value: From) => To | Promise<To>,
 ): AsyncIterableIterator<To> {
   const iterator = source[Symbol.asyncIterator]();
   return {
