@@ -2,22 +2,14 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '../platform/embedded/processes.js';
 import { type Bench, median } from './frame.js';
 
 const rounds = 3;
 const readyTimeoutMs = 300_000;
 const stopTimeoutMs = 15_000;
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  return port;
-}
 
 /** Starts, waits for the line, stops, and answers both times in seconds. */
 async function startOnce(directory: string): Promise<{ readySeconds: number; stopSeconds: number }> {

@@ -104,6 +104,7 @@ export interface Client {
   close(): Promise<void>;
 }
 
+/** Makes a client; nothing is sent before the first call. */
 export function createClient(options: ClientOptions): Client {
   const base = new URL(options.url);
   if (!base.pathname.endsWith('/')) base.pathname += '/';

@@ -163,6 +163,13 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
   return Object.fromEntries(entries) as Config;
 }
 
+/** A setting that a process started by itself cannot do without. @throws ConfigError that names it */
+export function requireSetting<K extends keyof Config>(config: Pick<Config, K>, key: K): NonNullable<Config[K]> {
+  const value = config[key];
+  if (value == null) throw new ConfigError(`${settings[key].env} is not set: a process started by itself needs it.`);
+  return value;
+}
+
 /** The text of `.env.example`. */
 export function envExample(): string {
   const head = '# The settings of Harborwatch. All have working defaults; generated from platform/config.ts.\n';

@@ -29,6 +29,7 @@ export class Cursors {
     this.#keyId = createHash('sha256').update(this.#key).digest('hex').slice(0, 6);
   }
 
+  /** The cursor that stands at a position. */
   encode(binding: CursorBinding, position: Position): string {
     const payload = Buffer.from(JSON.stringify(position)).toString('base64url');
     return Buffer.from(`v1.${this.#keyId}.${payload}.${this.#sign(binding, payload)}`).toString('base64url');

@@ -10,6 +10,9 @@ export interface PageArguments {
   before?: string | null;
 }
 
+/** The page sizes of every list that does not say otherwise. */
+export const pageLimits: PageLimits = { default: 50, max: 200 };
+
 /** What a store needs to read a page: it reads `limit + 1` rows after `position` in `direction`. */
 export interface PageRequest {
   limit: number;
@@ -104,7 +107,7 @@ export interface CappedCount {
 /** The cap of every `totalCount`. */
 export const countCap = 10_000;
 
-/** @param counted the rows counted with `LIMIT countCap + 1` */
+/** @param counted the number of rows, or any number above the cap where there are more */
 export function toCappedCount(counted: number): CappedCount {
   return counted > countCap ? { value: countCap, relation: 'AT_LEAST' } : { value: counted, relation: 'EXACT' };
 }

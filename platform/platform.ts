@@ -1,7 +1,7 @@
 /** What every process stands on: settings, logs, clock and the connections. Made once, closed last. */
 import type { Clock } from './clock.js';
 import { systemClock } from './clock.js';
-import { type Config, ConfigError } from './config.js';
+import { type Config, requireSetting } from './config.js';
 import { Cursors } from './cursor.js';
 import { createLogger, type Logger } from './logging.js';
 import { Postgres, postgresUrls } from './postgres/postgres.js';
@@ -27,11 +27,9 @@ export interface Platform {
  * @throws ConfigError that names a missing setting
  */
 export function createPlatform(config: Config, part: string): Platform {
-  const { redisUrl, cursorKey, tokenSigningKey } = config;
-  if (redisUrl === undefined) throw new ConfigError('REDIS_URL is not set: a process started by itself needs it.');
-  if (cursorKey === undefined) throw new ConfigError('CURSOR_KEY is not set: a process started by itself needs it.');
-  if (tokenSigningKey === undefined)
-    throw new ConfigError('TOKEN_SIGNING_KEY is not set: a process started by itself needs it.');
+  const redisUrl = requireSetting(config, 'redisUrl');
+  const cursors = new Cursors(requireSetting(config, 'cursorKey'));
+  const tokens = new Tokens(requireSetting(config, 'tokenSigningKey'), config.accessTokenSeconds);
   const logger = createLogger(part, config.logLevel);
   // Beside the jobs that run there are the checks and estimates of queries.
   const postgres = new Postgres(postgresUrls(config), config.workerConcurrency + 6);
@@ -43,8 +41,8 @@ export function createPlatform(config: Config, part: string): Platform {
     postgres,
     redis,
     pubsub: new PubSub(redis),
-    cursors: new Cursors(cursorKey),
-    tokens: new Tokens(tokenSigningKey, config.accessTokenSeconds),
+    cursors,
+    tokens,
     close: async () => {
       await Promise.all([postgres.close(), redis.close()]);
     },

@@ -2,10 +2,10 @@
  * BullMQ as a doorbell: it carries a job's id and attempt, nothing else. Rows in PostgreSQL decide what a ring means, so
  * a lost ring is made good by the sweeper and a double ring finds nothing to claim.
  */
-import { setTimeout as delay } from 'node:timers/promises';
 import { Queue, Worker } from 'bullmq';
 import type { Logger } from './logging.js';
 import type { RedisConnections } from './redis.js';
+import { within } from './within.js';
 
 export interface Ring {
   orgId: string;
@@ -16,6 +16,7 @@ export interface Ring {
 const ringTimeoutMs = 3_000;
 /** After a ring that nobody took, the next ones fail at once for this long: whoever rings has other work to do. */
 const pauseAfterFailureMs = 5_000;
+/** BullMQ waits for Redis when it closes, and Redis may be away. */
 const closeTimeoutMs = 1_000;
 
 /** The side that rings. */
@@ -43,22 +44,18 @@ export class Doorbell {
       removeOnComplete: true,
       removeOnFail: true,
     });
-    const timeout = new AbortController();
     // `add` stays pending for as long as Redis is away.
-    const taken = await Promise.race([
-      added.then(
-        () => true,
-        () => false,
-      ),
-      delay(ringTimeoutMs, false, { signal: timeout.signal }).catch(() => false),
-    ]);
-    timeout.abort();
+    const taken = await within(
+      ringTimeoutMs,
+      added.then(() => true),
+      false,
+    );
     if (!taken) this.#pausedUntil = performance.now() + pauseAfterFailureMs;
     return taken;
   }
 
   async close(): Promise<void> {
-    await within(closeTimeoutMs, this.#queue.close());
+    await within(closeTimeoutMs, this.#queue.close(), undefined);
   }
 }
 
@@ -84,15 +81,8 @@ export function answerDoorbell(
   worker.on('error', (error) => options.logger.debug({ error: String(error) }, 'queue worker'));
   return {
     close: async (deadlineMs) => {
-      await within(deadlineMs, worker.close());
-      await within(closeTimeoutMs, worker.close(true));
+      await within(deadlineMs, worker.close(), undefined);
+      await within(closeTimeoutMs, worker.close(true), undefined);
     },
   };
-}
-
-/** BullMQ waits for Redis when it closes, and Redis may be away. */
-async function within(timeoutMs: number, work: Promise<void>): Promise<void> {
-  const timeout = new AbortController();
-  await Promise.race([work.catch(() => {}), delay(timeoutMs, undefined, { signal: timeout.signal }).catch(() => {})]);
-  timeout.abort();
 }

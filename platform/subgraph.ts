@@ -12,8 +12,10 @@ import {
   subscribe,
 } from 'graphql';
 import { buildSchemaSync, createResolversMap, type NonEmptyArray } from 'type-graphql';
+import { mapAsyncIterable } from './async-iterable.js';
+import { requireCapability, type Scope } from './capabilities.js';
 import { fail, HarborwatchError } from './errors.js';
-import type { Identity } from './identity.js';
+import type { Action, Identity } from './identity.js';
 import type { Logger } from './logging.js';
 import type { EventHandlers } from './outbox.js';
 import type { Platform } from './platform.js';
@@ -22,7 +24,7 @@ type ResolverClass = abstract new (...args: never[]) => object;
 
 /** The context of every resolver. */
 export interface GraphQLContext {
-  /** Undefined where the request carries no token; use `identityOf`. */
+  /** Undefined where the request carries no token; use `callerWith` or `identityOf`. */
   identity: Identity | undefined;
   /** The address that the request came from; null where it did not come over a network. */
   remoteIp: string | null;
@@ -179,25 +181,8 @@ export function createExecutor(subgraph: Subgraph, parts: SubgraphParts, logger:
     subscribe: async (operation, context) => {
       const result = await subscribe(args(operation, context));
       return Symbol.asyncIterator in result
-        ? cleanEvents(result, (event) => clean(event, context))
+        ? mapAsyncIterable(result, (event) => clean(event, context))
         : clean(result, context);
-    },
-  };
-}
-
-function cleanEvents(
-  source: AsyncIterableIterator<ExecutionResult>,
-  clean: (result: ExecutionResult) => ExecutionResult,
-): AsyncIterableIterator<ExecutionResult> {
-  return {
-    next: async () => {
-      const { done, value } = await source.next();
-      return done ? { done, value } : { done: false, value: clean(value) };
-    },
-    return: async (value) => (await source.return?.(value)) ?? { done: true, value },
-    throw: async (error) => (await source.throw?.(error)) ?? { done: true, value: undefined },
-    [Symbol.asyncIterator]() {
-      return this;
     },
   };
 }
@@ -222,6 +207,13 @@ export function identityOf(context: GraphQLContext): Identity {
     context.identity ??
     fail('UNAUTHENTICATED', 'Sign in first, and send the access token as `Authorization: Bearer <token>`.')
   );
+}
+
+/** The caller, who has to hold the action (see `requireCapability`). @throws UNAUTHENTICATED, FORBIDDEN */
+export function callerWith(context: GraphQLContext, action: Action, scope?: Scope): Identity {
+  const identity = identityOf(context);
+  requireCapability(identity, action, scope);
+  return identity;
 }
 
 /** What the caller may see of an error: our own as they are, everything else masked and logged. */

@@ -40,6 +40,7 @@ export class Tokens {
     this.#lifeSeconds = lifeSeconds;
   }
 
+  /** A token for these claims. @returns it with the moment of its end, RFC 3339 */
   async issue(claims: AccessClaims, nowMs: number): Promise<{ token: string; expiresAt: string }> {
     const issuedAt = Math.floor(nowMs / 1000);
     const expiresAt = issuedAt + this.#lifeSeconds;

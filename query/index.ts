@@ -13,10 +13,10 @@ export interface PrepareOptions {
   /** The query as the caller wrote it. */
   text: string;
   /** The datasets that the caller may read; any other table is refused. */
-  datasets: QueryableDataset[];
+  datasets: readonly QueryableDataset[];
 }
 
-const guards: Record<QueryLanguage, (text: string, datasets: QueryableDataset[]) => Promise<GuardedQuery>> = {
+const guards: Record<QueryLanguage, (text: string, datasets: readonly QueryableDataset[]) => Promise<GuardedQuery>> = {
   SQL: guardSql,
 };
 

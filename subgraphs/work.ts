@@ -1,7 +1,7 @@
 /** The worker process: everything that the domains do in the background. */
+import { startBackground } from '../platform/background.js';
 import { loadConfig } from '../platform/config.js';
 import { manageLifecycle, runMain } from '../platform/lifecycle.js';
-import { followOutbox } from '../platform/outbox.js';
 import { createPlatform } from '../platform/platform.js';
 import { subgraphs } from './index.js';
 
@@ -10,17 +10,9 @@ const stopDeadlineMs = 5_000;
 
 await runMain(async () => {
   const platform = createPlatform(loadConfig(process.env), 'workers');
-  const domains = subgraphs.map((subgraph) => ({ name: subgraph.name, parts: subgraph.create(platform) }));
-  const outboxes = domains.flatMap(({ name, parts }) =>
-    parts.events ? [followOutbox(platform.postgres, name, parts.events, platform.logger)] : [],
-  );
-  const workers = (await Promise.all(domains.map(({ parts }) => parts.startWorkers?.() ?? []))).flat();
+  const background = await startBackground(platform, subgraphs);
   manageLifecycle(platform.logger, async () => {
-    await Promise.all([
-      ...workers.map((worker) => worker.stop(stopDeadlineMs)),
-      ...outboxes.map((outbox) => outbox.stop()),
-    ]);
-    await Promise.all(domains.map(({ parts }) => parts.close?.()));
+    await background.stop(stopDeadlineMs);
     await platform.close();
   });
 });

@@ -63,9 +63,14 @@ export interface Connection<Row> extends Page<Row> {
   totalCount: () => Promise<CappedCount>;
 }
 
-/** Adds to a page what a connection type answers. */
-export function toConnection<Row>(page: Page<Row>, totalCount: () => Promise<CappedCount>): Connection<Row> {
-  return { ...page, nodes: page.edges.map((edge) => edge.node), totalCount };
+/** Makes of a page of rows what a connection type answers. */
+export function toConnection<Row, Node>(
+  page: Page<Row>,
+  toNode: (row: Row) => Node,
+  totalCount: () => Promise<CappedCount>,
+): Connection<Node> {
+  const edges = page.edges.map(({ node, cursor }) => ({ node: toNode(node), cursor }));
+  return { ...page, edges, nodes: edges.map((edge) => edge.node), totalCount };
 }
 
 /**

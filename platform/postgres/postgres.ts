@@ -4,7 +4,7 @@
  */
 import pg from 'pg';
 import { auditScopes } from '../capabilities.js';
-import { ConfigError } from '../config.js';
+import { type Config, requireSetting } from '../config.js';
 import { fail } from '../errors.js';
 import type { Identity } from '../identity.js';
 import { typeParsers } from './types.js';
@@ -143,18 +143,12 @@ export class Postgres {
 }
 
 /** The three URLs that a running process needs. @throws ConfigError that names the missing one */
-export function postgresUrls(config: {
-  databaseAppUrl: string | undefined;
-  databaseQueryUrl: string | undefined;
-  databaseSystemUrl: string | undefined;
-}): PostgresUrls {
-  const need = (value: string | undefined, name: string): string => {
-    if (value === undefined) throw new ConfigError(`${name} is not set: a process started by itself needs it.`);
-    return value;
-  };
+export function postgresUrls(
+  config: Pick<Config, 'databaseAppUrl' | 'databaseQueryUrl' | 'databaseSystemUrl'>,
+): PostgresUrls {
   return {
-    app: need(config.databaseAppUrl, 'DATABASE_APP_URL'),
-    query: need(config.databaseQueryUrl, 'DATABASE_QUERY_URL'),
-    system: need(config.databaseSystemUrl, 'DATABASE_SYSTEM_URL'),
+    app: requireSetting(config, 'databaseAppUrl'),
+    query: requireSetting(config, 'databaseQueryUrl'),
+    system: requireSetting(config, 'databaseSystemUrl'),
   };
 }

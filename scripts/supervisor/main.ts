@@ -29,9 +29,7 @@ async function main(): Promise<number> {
     await requirePort(config.port, config.host);
 
     const servers = await startServers({ dataDir, root, config, shutdown });
-    const prepared = await shutdown.unlessStopped(
-      prepare({ ...servers, dataDir, demo: options.demo, port: config.port }),
-    );
+    const prepared = await shutdown.unlessStopped(prepare({ ...servers, dataDir, demo: options.demo }));
     for (const message of prepared.messages) say(message);
 
     const env = { ...process.env, PORT: String(config.port), HARBORWATCH_DATA_DIR: dataDir, ...prepared.env };

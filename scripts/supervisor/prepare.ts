@@ -27,7 +27,6 @@ export interface Preparation {
   dataDir: string;
   /** Whether to make the demo organisation on the first start. */
   demo: boolean;
-  port: number;
 }
 
 export interface Prepared {

@@ -1,12 +1,11 @@
 /** Accounts in the graph: capability, service, map. */
 import { Arg, Args, Ctx, ID, Mutation, Query, Resolver } from 'type-graphql';
-import { requireCapability } from '../../platform/capabilities.js';
 import type { Cursors } from '../../platform/cursor.js';
 import { fail } from '../../platform/errors.js';
 import { type Connection, ForwardPageArgs, toConnection } from '../../platform/graphql/types.js';
 import { capabilitiesOf } from '../../platform/identity.js';
-import { toCappedCount, toPage, toPageRequest } from '../../platform/paging.js';
-import { type GraphQLContext, identityOf } from '../../platform/subgraph.js';
+import { pageLimits, toPage, toPageRequest } from '../../platform/paging.js';
+import { callerWith, type GraphQLContext, identityOf } from '../../platform/subgraph.js';
 import { type AccountsService, type OrgRow, tierLimits, type UserRow } from './service.js';
 import {
   CreateOrgInput,
@@ -59,10 +58,9 @@ export class AccountsResolver {
   })
   async org(
     @Ctx() context: GraphQLContext,
-    @Arg('id', () => ID, { nullable: true }) id?: string | null,
+    @Arg('id', () => ID, { nullable: true, description: 'The organisation’s id.' }) id?: string | null,
   ): Promise<Org | null> {
-    const identity = identityOf(context);
-    requireCapability(identity, 'org:read');
+    const identity = callerWith(context, 'org:read');
     return id == null || id === identity.orgId ? toOrg(await this.accounts.org(identity)) : null;
   }
 
@@ -71,10 +69,9 @@ export class AccountsResolver {
     @Ctx() context: GraphQLContext,
     @Args(() => ForwardPageArgs) args: ForwardPageArgs,
   ): Promise<Connection<User>> {
-    const identity = identityOf(context);
-    requireCapability(identity, 'org:read');
+    const identity = callerWith(context, 'org:read');
     const cursor = { cursors: this.cursors, binding: { orgId: identity.orgId, list: 'users' } };
-    const request = toPageRequest(args, { default: 50, max: 200 }, cursor);
+    const request = toPageRequest(args, pageLimits, cursor);
     const rows = await this.accounts.listUsers(identity, request);
     const page = await toPage(
       request,
@@ -83,8 +80,7 @@ export class AccountsResolver {
       async () => true,
       cursor,
     );
-    const edges = page.edges.map((edge) => ({ ...edge, node: toUser(edge.node) }));
-    return toConnection({ ...page, edges }, async () => toCappedCount(await this.accounts.countUsers(identity)));
+    return toConnection(page, toUser, () => this.accounts.countUsers(identity));
   }
 
   @Mutation(() => Session, { description: 'Opens a session with email and password. Needs no token.' })
@@ -112,7 +108,7 @@ export class AccountsResolver {
     @Ctx() context: GraphQLContext,
     @Arg('input', () => CreateOrgInput) input: CreateOrgInput,
   ): Promise<Org> {
-    requireCapability(identityOf(context), 'platform:admin');
+    callerWith(context, 'platform:admin');
     return toOrg(await this.accounts.createOrg(input, ['ADMIN']));
   }
 
@@ -121,8 +117,7 @@ export class AccountsResolver {
     @Ctx() context: GraphQLContext,
     @Arg('input', () => CreateUserInput) input: CreateUserInput,
   ): Promise<User> {
-    const identity = identityOf(context);
-    requireCapability(identity, 'org:admin');
+    const identity = callerWith(context, 'org:admin');
     if (input.roles.length === 0)
       fail('BAD_USER_INPUT', '"input.roles" takes at least one role.', { argument: 'input.roles' });
     return toUser(await this.accounts.createUser(identity, input));

@@ -6,9 +6,11 @@ import type { Config } from '../../platform/config.js';
 import { fail } from '../../platform/errors.js';
 import { capabilitiesOf, type Identity, type Role, systemIdentity, type Tier } from '../../platform/identity.js';
 import { emit } from '../../platform/outbox.js';
-import type { PageRequest } from '../../platform/paging.js';
+import type { CappedCount, PageRequest } from '../../platform/paging.js';
+import { isStorableText } from '../../platform/storable.js';
 import { createOrgWithAdministrator, findSignInAccount } from '../../platform/system/accounts.js';
 import type { Tokens } from '../../platform/tokens.js';
+import { isUuid } from '../../platform/uuid.js';
 import { hashPassword, passwordMatches } from './passwords.js';
 import type { AccountsStore, OrgRow, UserRow } from './store.js';
 
@@ -30,12 +32,11 @@ export const tierLimits: Record<
   ENTERPRISE: { requestsPerMinute: 1_000, burstCapacity: 200, concurrentConnections: 100 },
 };
 
-const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const email = /^[^\s@]+@[^\s@]+$/;
 
 const checkEmail = (value: string, argument: string): string => {
   const address = value.trim().toLowerCase();
-  if (!email.test(address) || address.length > 254) {
+  if (!email.test(address) || address.length > 254 || !isStorableText(address)) {
     fail('BAD_USER_INPUT', `"${argument}" takes an email address.`, { argument });
   }
   return address;
@@ -54,7 +55,12 @@ export class AccountsService {
     input: { email: string; password: string; org?: string | null | undefined },
     remoteIp: string | null,
   ): Promise<SessionTokens> {
-    const account = await findSignInAccount(this.store.postgres, input.email.trim(), input.org ?? undefined);
+    const address = input.email.trim();
+    const org = input.org ?? undefined;
+    // No account has an address that cannot be stored, and PostgreSQL takes no question about one.
+    const account = isStorableText(address + (org ?? ''))
+      ? await findSignInAccount(this.store.postgres, address, org)
+      : undefined;
     const right = await passwordMatches(account?.passwordHash, input.password);
     if (account) {
       await this.store.postgres.withOrg(systemIdentity(account.orgId, 'accounts'), (tx) =>
@@ -79,7 +85,7 @@ export class AccountsService {
         argument: 'input.refreshToken',
       });
     const [orgId, family, secret] = refreshToken.split('.');
-    if (!orgId || !family || !secret || !uuid.test(orgId) || !uuid.test(family)) return invalid();
+    if (!orgId || !family || !secret || !isUuid(orgId) || !isUuid(family)) return invalid();
     const identity = systemIdentity(orgId, 'accounts');
     const userId = await this.store.postgres.withOrg(identity, async (tx) => {
       const row = await this.store.lockRefreshToken(tx, family, sha256(secret));
@@ -108,10 +114,7 @@ export class AccountsService {
   }
 
   async usersById(identity: Identity, ids: readonly string[]): Promise<Map<string, UserRow>> {
-    const rows = await this.store.findUsers(
-      identity,
-      ids.filter((id) => uuid.test(id)),
-    );
+    const rows = await this.store.findUsers(identity, ids.filter(isUuid));
     return new Map(rows.map((row) => [row.id, row]));
   }
 
@@ -119,7 +122,7 @@ export class AccountsService {
     return this.store.listUsers(identity, page);
   }
 
-  async countUsers(identity: Identity): Promise<number> {
+  async countUsers(identity: Identity): Promise<CappedCount> {
     return this.store.countUsers(identity);
   }
 
@@ -180,7 +183,7 @@ const sha256 = (text: string): Buffer => createHash('sha256').update(text).diges
 
 const checkName = (name: string, argument: string): string => {
   const trimmed = name.trim();
-  if (trimmed.length < 1 || trimmed.length > 200)
+  if (trimmed.length < 1 || trimmed.length > 200 || !isStorableText(trimmed))
     fail('BAD_USER_INPUT', `"${argument}" takes 1 to 200 characters.`, { argument });
   return trimmed;
 };

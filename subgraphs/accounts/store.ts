@@ -1,6 +1,7 @@
 /** The accounts' rows. Every statement runs inside the caller's organisation. */
 import type { Identity, Role, Tier } from '../../platform/identity.js';
-import { countCap, type PageRequest } from '../../platform/paging.js';
+import type { CappedCount, PageRequest } from '../../platform/paging.js';
+import { countRows } from '../../platform/postgres/count.js';
 import type { Postgres, Tx } from '../../platform/postgres/postgres.js';
 
 export interface OrgRow {
@@ -56,13 +57,8 @@ export class AccountsStore {
     );
   }
 
-  async countUsers(identity: Identity): Promise<number> {
-    const [row] = await this.#read(identity, (tx) =>
-      tx.query<{ count: number }>(
-        `SELECT count(*)::int AS count FROM (SELECT FROM users LIMIT ${countCap + 1}) AS capped`,
-      ),
-    );
-    return row!.count;
+  async countUsers(identity: Identity): Promise<CappedCount> {
+    return this.#read(identity, (tx) => countRows(tx, 'users'));
   }
 
   /** @returns undefined when the address has an account already */

@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import type { Clock } from '../../platform/clock.js';
 import type { Identity } from '../../platform/identity.js';
 import type { RedisConnections } from '../../platform/redis.js';
+import { within } from '../../platform/within.js';
 
 /** What is kept of an answer; its own fields come on top. */
 export interface Generated {
@@ -115,16 +116,5 @@ export class WidgetCache {
 }
 
 /** What Redis answers in time; undefined when it is away or slow. */
-async function orUndefined<T>(command: Promise<T>): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), redisWaitMs);
-  });
-  try {
-    return await Promise.race([command, timeout]);
-  } catch {
-    return undefined;
-  } finally {
-    clearTimeout(timer);
-  }
-}
+const orUndefined = <T>(command: Promise<T>): Promise<T | undefined> =>
+  within<T | undefined>(redisWaitMs, command, undefined);

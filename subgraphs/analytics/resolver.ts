@@ -1,7 +1,6 @@
 /** The widgets in the graph: capability, service, map. */
 import { Args, Ctx, FieldResolver, Query, Resolver } from 'type-graphql';
-import { requireCapability } from '../../platform/capabilities.js';
-import { type GraphQLContext, identityOf } from '../../platform/subgraph.js';
+import { callerWith, type GraphQLContext, identityOf } from '../../platform/subgraph.js';
 import type { AnalyticsService } from './service.js';
 import { TotalEventsArgs, TotalEventsWidget, Widgets } from './types.js';
 
@@ -11,7 +10,7 @@ export class AnalyticsResolver {
 
   @Query(() => Widgets, { description: 'Figures for dashboards. Needs the capability analytics:read.' })
   widgets(@Ctx() context: GraphQLContext): Widgets {
-    requireCapability(identityOf(context), 'analytics:read');
+    callerWith(context, 'analytics:read');
     return new Widgets();
   }
 

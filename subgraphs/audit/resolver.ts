@@ -4,7 +4,7 @@ import { requireCapability } from '../../platform/capabilities.js';
 import { IngestReceipt } from '../../platform/graphql/ingest-receipt.js';
 import { type Connection, toConnection } from '../../platform/graphql/types.js';
 import type { Identity } from '../../platform/identity.js';
-import { type GraphQLContext, identityOf } from '../../platform/subgraph.js';
+import { callerWith, type GraphQLContext, identityOf } from '../../platform/subgraph.js';
 import type { AuditService } from './service.js';
 import {
   ActivityLogArgs,
@@ -23,8 +23,7 @@ export class AuditResolver {
 
   @Query(() => [App], { description: 'The apps of which the caller may see entries, by name.' })
   async apps(@Ctx() context: GraphQLContext): Promise<object[]> {
-    const identity = identityOf(context);
-    requireCapability(identity, 'audit:read');
+    const identity = callerWith(context, 'audit:read');
     const views = new AuditViews(this.audit, identity);
     return (await this.audit.apps(identity)).map((names) => views.app(names));
   }
@@ -49,8 +48,7 @@ export class AuditResolver {
     @Ctx() context: GraphQLContext,
     @Arg('input', () => WriteLogEntriesInput) input: WriteLogEntriesInput,
   ): Promise<IngestReceipt> {
-    const identity = identityOf(context);
-    requireCapability(identity, 'audit:write', input.app == null ? {} : { app: input.app });
+    const identity = callerWith(context, 'audit:write', input.app == null ? {} : { app: input.app });
     return this.audit.write(identity, input);
   }
 }
@@ -80,6 +78,5 @@ async function readTimeline(
   requireCapability(identity, 'audit:read', { app, ...(className == null ? {} : { class: className }) });
   const timeline = await audit.activity(identity, { app, who, class: className, instanceId }, days, page);
   const views = new AuditViews(audit, identity);
-  const edges = timeline.page.edges.map((edge) => ({ ...edge, node: views.entry(edge.node) }));
-  return toConnection({ ...timeline.page, edges }, timeline.totalCount);
+  return toConnection(timeline.page, (entry) => views.entry(entry), timeline.totalCount);
 }

@@ -4,35 +4,21 @@ import type { Clock } from '../../platform/clock.js';
 import type { Config } from '../../platform/config.js';
 import type { Cursors, Position } from '../../platform/cursor.js';
 import { fail, HarborwatchError } from '../../platform/errors.js';
-import { appendToFeed } from '../../platform/feed.js';
 import { type Identity, systemIdentity } from '../../platform/identity.js';
+import { BatchWriter, type Receipt, type RejectedItem } from '../../platform/ingest.js';
 import type { DomainEvent } from '../../platform/outbox.js';
 import {
   type CappedCount,
   type Page,
   type PageArguments,
-  toCappedCount,
+  pageLimits,
   toPage,
   toPageRequest,
 } from '../../platform/paging.js';
+import { isStorableText } from '../../platform/storable.js';
 import type { Entry } from './entry.js';
-import { toMicrosecondMoment } from './nanoseconds.js';
-import type {
-  ActivityFilter,
-  ActorSpan,
-  AppNames,
-  AuditStore,
-  ReadOptions,
-  StoredBatch,
-  StoredRejection,
-  Walk,
-} from './store.js';
+import type { ActivityFilter, ActorSpan, AppNames, AuditStore, ReadOptions, Walk } from './store.js';
 import { type ParsedEntry, parseEntry, textLimits } from './wire.js';
-
-export interface Receipt extends StoredBatch {
-  batchId: string;
-  duplicate: boolean;
-}
 
 export interface Timeline {
   page: Page<Entry>;
@@ -45,20 +31,19 @@ export const ownApp = 'harborwatch';
 /** Entries in one call. */
 export const maxEntries = 1_000;
 export const maxDays = 3_650;
-const pageLimits = { default: 50, max: 200 };
 const dayMs = 86_400_000;
-const minuteMs = 60_000;
 
 export class AuditService {
-  /** Months whose partitions are known to exist. */
-  readonly #months = new Set<string>();
+  readonly #batches: BatchWriter;
 
   constructor(
     private readonly store: AuditStore,
     private readonly cursors: Cursors,
     private readonly clock: Clock,
     private readonly config: Pick<Config, 'eventBytes'>,
-  ) {}
+  ) {
+    this.#batches = new BatchWriter(store.postgres);
+  }
 
   /** Stores the entries that fit; a batch whose id was stored before answers its first receipt and changes nothing. */
   async write(
@@ -78,7 +63,7 @@ export class AuditService {
     const batchId = checkText(input.batchId ?? crypto.randomUUID(), 200, 'input.batchId');
     const app = input.app == null ? undefined : checkText(input.app, textLimits.app, 'input.app');
     const accepted: ParsedEntry[] = [];
-    const rejected: StoredRejection[] = [];
+    const rejected: RejectedItem[] = [];
     entries.forEach((raw, index) => {
       try {
         const entry = parseEntry(raw, { app, nowMs: this.clock.now(), maxBytes: this.config.eventBytes });
@@ -90,18 +75,10 @@ export class AuditService {
         rejected.push({ index, code: error.code, message: error.message, ...(field === undefined ? {} : { field }) });
       }
     });
-    await this.#ensurePartitions(identity, accepted);
-    return this.store.postgres.withOrg(identity, async (tx) => {
-      const receipt = { accepted: accepted.length, rejected };
-      const batchNo = await this.store.insertBatch(tx, identity.orgId, batchId, receipt);
-      if (batchNo === undefined) return { ...(await this.store.findBatch(tx, batchId)), batchId, duplicate: true };
-      if (accepted.length > 0) {
-        await this.store.insertEntries(tx, identity.orgId, batchNo, accepted);
-        const feedRow = { dataset: 'audit_log', batchNo, ...timesOf(accepted), rowCount: accepted.length };
-        await appendToFeed(tx, identity.orgId, feedRow);
-      }
-      return { ...receipt, batchId, duplicate: false };
-    });
+    const timesMs = accepted.map(({ whenNs }) => Number(BigInt(whenNs) / 1_000_000n));
+    return this.#batches.store(identity, { dataset: 'audit_log', batchId, timesMs, rejected }, (tx, batchNo) =>
+      this.store.insertEntries(tx, identity.orgId, batchNo, accepted),
+    );
   }
 
   /** Writes what the outbox tells of a sign-in. The event's place in the outbox is the batch id, so a repeat changes nothing. */
@@ -140,7 +117,7 @@ export class AuditService {
   }
 
   async countApp(identity: Identity, app: string): Promise<CappedCount> {
-    return this.store.read(identity, async (tx) => toCappedCount(await this.store.countApp(tx, app)));
+    return this.store.read(identity, (tx) => this.store.countApp(tx, app));
   }
 
   /** When actors were first and last seen, in their order; null for one of whom the caller sees no entry. */
@@ -191,17 +168,8 @@ export class AuditService {
     const positionOf = (entry: Entry): Position => [entry.whenNs, entry.id, walk.asOf, walk.sinceMs, walk.cluster];
     return {
       page: await toPage(request, entries, positionOf, exists, context),
-      totalCount: () =>
-        this.store.read(identity, async (tx) => toCappedCount(await this.store.countActivity(tx, filter, walk))),
+      totalCount: () => this.store.read(identity, (tx) => this.store.countActivity(tx, filter, walk)),
     };
-  }
-
-  async #ensurePartitions(identity: Identity, entries: readonly Entry[]): Promise<void> {
-    const months = new Set(entries.map((entry) => `${toMicrosecondMoment(entry.whenNs).slice(0, 7)}-01`));
-    const unknown = [...months].filter((month) => !this.#months.has(month));
-    if (unknown.length === 0) return;
-    await this.store.ensurePartitions(identity, unknown);
-    for (const month of unknown) this.#months.add(month);
   }
 }
 
@@ -235,19 +203,8 @@ function toWalk(position: Position, cluster: string, args: PageArguments): Walk 
 }
 
 function checkText(text: string, maxBytes: number, argument: string): string {
-  if (text.length < 1 || Buffer.byteLength(text) > maxBytes || text.includes('\u0000') || !text.isWellFormed()) {
+  if (text.length < 1 || Buffer.byteLength(text) > maxBytes || !isStorableText(text)) {
     fail('BAD_USER_INPUT', `"${argument}" takes 1 to ${maxBytes} bytes of text.`, { argument });
   }
   return text;
-}
-
-/** The range of the entries' times and the minutes that they touch, for the change feed. */
-function timesOf(entries: readonly Entry[]): { minTime: string; maxTime: string; minutes: string[] } {
-  const times = entries.map((entry) => toMicrosecondMoment(entry.whenNs)).sort();
-  const minutes = new Set(times.map((time) => Math.floor(Date.parse(time) / minuteMs) * minuteMs));
-  return {
-    minTime: times[0]!,
-    maxTime: times.at(-1)!,
-    minutes: [...minutes].map((minute) => new Date(minute).toISOString()),
-  };
 }

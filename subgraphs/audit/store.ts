@@ -1,22 +1,11 @@
 /** The rows of the audit log. Row policies cut every read down to the caller's organisation and scope. */
 import type { Identity } from '../../platform/identity.js';
-import { countCap } from '../../platform/paging.js';
+import type { CappedCount } from '../../platform/paging.js';
+import { countRows } from '../../platform/postgres/count.js';
 import type { Postgres, Tx } from '../../platform/postgres/postgres.js';
 import type { Entry } from './entry.js';
 import { toMicrosecondMoment } from './nanoseconds.js';
 import type { ParsedEntry } from './wire.js';
-
-export interface StoredRejection {
-  index: number;
-  code: string;
-  message: string;
-  field?: string;
-}
-
-export interface StoredBatch {
-  accepted: number;
-  rejected: StoredRejection[];
-}
 
 /** Which entries a timeline shows. */
 export interface ActivityFilter {
@@ -71,31 +60,6 @@ const oldestFirst = 'event_time, when_ns, id';
 export class AuditStore {
   constructor(readonly postgres: Postgres) {}
 
-  /** Makes the monthly partitions, in a transaction of its own so that no reader ever waits for a writer. */
-  async ensurePartitions(identity: Identity, months: string[]): Promise<void> {
-    await this.postgres.withOrg(identity, (tx) =>
-      tx.query(`SELECT ensure_partition('audit_log', month) FROM unnest($1::date[]) AS month`, [months]),
-    );
-  }
-
-  /** Claims the batch id. @returns the batch's number, or undefined when it is stored already */
-  async insertBatch(tx: Tx, orgId: string, batchId: string, batch: StoredBatch): Promise<string | undefined> {
-    const [row] = await tx.query<{ batchNo: string }>(
-      `INSERT INTO ingest_batches (org_id, dataset, batch_id, accepted, rejected) VALUES ($1, 'audit_log', $2, $3, $4)
-       ON CONFLICT DO NOTHING RETURNING batch_no AS "batchNo"`,
-      [orgId, batchId, batch.accepted, JSON.stringify(batch.rejected)],
-    );
-    return row?.batchNo;
-  }
-
-  async findBatch(tx: Tx, batchId: string): Promise<StoredBatch> {
-    const [row] = await tx.query<StoredBatch>(
-      `SELECT accepted, rejected FROM ingest_batches WHERE dataset = 'audit_log' AND batch_id = $1`,
-      [batchId],
-    );
-    return row!;
-  }
-
   /**
    * Writes entries; one with the app, moment and id of a stored one is that one. Neither statement names a conflict
    * target or returns rows, since either would ask the writer for the right to read. Rows go in one order, so that two
@@ -148,15 +112,13 @@ export class AuditStore {
     );
   }
 
-  /** Counts a timeline up to the cap and one. */
-  async countActivity(tx: Tx, filter: ActivityFilter, walk: Walk): Promise<number> {
+  async countActivity(tx: Tx, filter: ActivityFilter, walk: Walk): Promise<CappedCount> {
     const { sql, parameters } = matching(filter, walk);
-    return count(tx, sql, parameters);
+    return countRows(tx, `audit_log WHERE ${sql}`, parameters);
   }
 
-  /** Counts the entries of an app up to the cap and one. */
-  async countApp(tx: Tx, app: string): Promise<number> {
-    return count(tx, 'app = $1', [app]);
+  async countApp(tx: Tx, app: string): Promise<CappedCount> {
+    return countRows(tx, 'audit_log WHERE app = $1', [app]);
   }
 
   /** The apps of which the caller may see an entry, by name; all of them, or those of `names`. */
@@ -185,14 +147,6 @@ export class AuditStore {
   read<T>(identity: Identity, fn: (tx: Tx) => Promise<T>): Promise<T> {
     return this.postgres.withOrg(identity, fn, { readOnly: true });
   }
-}
-
-async function count(tx: Tx, condition: string, parameters: unknown[]): Promise<number> {
-  const [row] = await tx.query<{ count: number }>(
-    `SELECT count(*)::int AS count FROM (SELECT FROM audit_log WHERE ${condition} LIMIT ${countCap + 1}) AS capped`,
-    parameters,
-  );
-  return row!.count;
 }
 
 /**

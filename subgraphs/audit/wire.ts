@@ -4,6 +4,7 @@
  * (`instance_id`, status in words, the inner object directly under `data`). Both become one Entry.
  */
 import { fail } from '../../platform/errors.js';
+import { isStorableText, maxNesting } from '../../platform/storable.js';
 import { toAddress } from './address.js';
 import { type Entry, type EntryType, type OutcomeName, priorities } from './entry.js';
 import { newKsuid } from './ksuid.js';
@@ -26,8 +27,6 @@ export const textLimits = {
   msg: 65_536,
 } as const;
 
-/** How deep the objects of an entry may lie in each other. */
-const maxDepth = 64;
 /** How far a sender's clock may be ahead. A moment beyond would stand at the top of every timeline. */
 const maxAheadMs = 86_400_000;
 const maxInt = 2 ** 31 - 1;
@@ -127,11 +126,11 @@ export function parseEntry(raw: unknown, context: WireContext): ParsedEntry {
 /** Refuses what jsonb and text columns cannot keep: NUL, half a surrogate pair, objects without end. */
 function checkStorable(field: string, value: unknown): void {
   const check = (item: unknown, depth: number): void => {
-    if (typeof item === 'string' && (item.includes('\u0000') || !item.isWellFormed())) {
+    if (typeof item === 'string' && !isStorableText(item)) {
       invalid(field, `"${field}" holds a NUL character or half a surrogate pair, which cannot be stored.`);
     }
     if (typeof item !== 'object' || item === null) return;
-    if (depth > maxDepth) invalid(field, `"${field}" is nested more than ${maxDepth} levels deep.`);
+    if (depth > maxNesting) invalid(field, `"${field}" is nested more than ${maxNesting} levels deep.`);
     for (const [key, inner] of Object.entries(item)) {
       check(key, depth);
       check(inner, depth + 1);

@@ -105,7 +105,7 @@ describe('a collection', () => {
     expect(await statusOf(bench, one, first.id)).toBe('RUNNING');
   });
 
-  test('that is removed leaves Redis, gives its name free, and its stream ends', async () => {
+  test('that is removed leaves Redis, frees its name, and its stream ends', async () => {
     await ingest(bench.platform, one, 'logs', [
       { timestamp: at(10), source_id: 'gone', user_name: 'ada', bytes_in: 1 },
     ]);
@@ -211,6 +211,8 @@ describe('what does not fit is refused by name', () => {
       { query: 'SELECT timestamp, user_name, count(*) AS bytes_in FROM logs GROUP BY 1, 2' },
       { code: 'QUERY_NOT_SUPPORTED', argument: 'input.query', line: 1 },
     ],
+    ['two statements', { query: 'SELECT 1; SELECT 2' }, { code: 'QUERY_MULTIPLE_STATEMENTS', argument: 'input.query' }],
+    ['half a character', { description: '\ud800' }, { code: 'BAD_USER_INPUT', argument: 'input.description' }],
     ['a limit', { query: 'SELECT timestamp, user_name, bytes_in FROM logs LIMIT 5' }, { code: 'QUERY_NOT_SUPPORTED' }],
     [
       'an unknown column',

@@ -1,6 +1,7 @@
 /** What a collection is made of: parsed once from the caller's input, trusted afterwards. */
-import { datasets, findDataset } from '../../datasets/index.js';
-import { fail } from '../../platform/errors.js';
+import { findDataset } from '../../datasets/index.js';
+import { fail, HarborwatchError } from '../../platform/errors.js';
+import { isStorableText } from '../../platform/storable.js';
 import type { Batch, GuardedQuery, ResultColumn } from '../../query/index.js';
 import type { CollectionField } from './keys.js';
 
@@ -62,7 +63,7 @@ export async function parseDefinition(
   input: CollectionInput,
 ): Promise<CollectionDefinition> {
   checkTexts(input);
-  const query = await engine.prepare(input.query);
+  const query = await prepare(engine, input.query);
   if (!query.rowWise.ok) {
     const { reason, line, column } = query.rowWise;
     fail('QUERY_NOT_SUPPORTED', `A collection's query gives each row from one event alone; this one has ${reason}.`, {
@@ -97,12 +98,22 @@ export async function parseDefinition(
   };
 }
 
+/** The guarded query; what the engine says of its text is said of `input.query`. */
+async function prepare(engine: QueryEngine, text: string): Promise<GuardedQuery> {
+  try {
+    return await engine.prepare(text);
+  } catch (error) {
+    if (!(error instanceof HarborwatchError) || error.details.argument !== 'query') throw error;
+    throw new HarborwatchError(error.code, error.message, { ...error.details, argument: 'input.query' });
+  }
+}
+
 function checkTexts(input: CollectionInput): void {
   const { friendlyName, description, query, keyFields, valueFields, mode } = input;
-  if (friendlyName.trim() === '' || [...friendlyName].length > maxNameLength || friendlyName.includes('\u0000')) {
+  if (friendlyName.trim() === '' || [...friendlyName].length > maxNameLength || !isStorableText(friendlyName)) {
     refuse('friendlyName', `takes 1 to ${maxNameLength} characters.`);
   }
-  if (description != null && ([...description].length > maxDescriptionLength || description.includes('\u0000'))) {
+  if (description != null && ([...description].length > maxDescriptionLength || !isStorableText(description))) {
     refuse('description', `takes at most ${maxDescriptionLength} characters.`);
   }
   if (query.length > maxQueryLength)
@@ -140,6 +151,3 @@ function pick(argument: 'keyFields' | 'valueFields', names: string[], columns: R
 export function boundedText(query: string, timeColumn: string, after: string): string {
   return `SELECT * FROM (\n${query.replace(/[\s;]+$/, '')}\n) AS collected WHERE "${timeColumn}" > '${after}'::timestamptz`;
 }
-
-/** The datasets that a collection may read. */
-export const readableDatasets = [...datasets];

@@ -1,9 +1,10 @@
 /** collections: the last event of each key of a query, kept in Redis. */
+import { datasets } from '../../datasets/index.js';
 import { requireCapability } from '../../platform/capabilities.js';
 import type { Postgres } from '../../platform/postgres/postgres.js';
 import type { Subgraph } from '../../platform/subgraph.js';
 import { checkQuery, prepareQuery, runQuery } from '../../query/index.js';
-import { type QueryEngine, readableDatasets } from './definition.js';
+import type { QueryEngine } from './definition.js';
 import { Entries } from './entries.js';
 import { CollectionsResolver } from './resolver.js';
 import { CollectionsService } from './service.js';
@@ -12,7 +13,7 @@ import { type CollectionsWorker, startCollectionsWorker } from './worker.js';
 
 /** The query engine as collections use it. */
 export const queryEngine = (postgres: Postgres): QueryEngine => ({
-  prepare: (text) => prepareQuery({ language: 'SQL', text, datasets: readableDatasets }),
+  prepare: (text) => prepareQuery({ language: 'SQL', text, datasets }),
   columns: async (query, orgId) => (await checkQuery(postgres.queryPool, query, { orgId })).columns,
   run: (query, options) => runQuery(postgres.queryPool, query, options),
 });

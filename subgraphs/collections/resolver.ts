@@ -4,9 +4,9 @@ import { requireCapability } from '../../platform/capabilities.js';
 import type { Cursors } from '../../platform/cursor.js';
 import { JSONScalar } from '../../platform/graphql/scalars.js';
 import { type Connection, ForwardPageArgs, toConnection } from '../../platform/graphql/types.js';
-import { countCap, toCappedCount, toPage, toPageRequest } from '../../platform/paging.js';
+import { pageLimits, toCappedCount, toPage, toPageRequest } from '../../platform/paging.js';
 import { type PubSub, watchState } from '../../platform/pubsub.js';
-import { type GraphQLContext, identityOf, subscribedByParts } from '../../platform/subgraph.js';
+import { callerWith, type GraphQLContext, subscribedByParts } from '../../platform/subgraph.js';
 import { type CollectionRow, type CollectionsService, collectionTopic } from './service.js';
 import { isTerminal } from './statuses.js';
 import {
@@ -17,8 +17,6 @@ import {
   CollectionIdInput,
   CreateCollectionInput,
 } from './types.js';
-
-const pageLimits = { default: 50, max: 200 };
 
 /** A collection in the graph keeps its row: `lookup` and `keys` read its entries. */
 interface CollectionNode extends Collection {
@@ -38,8 +36,7 @@ export class CollectionsResolver {
     @Ctx() context: GraphQLContext,
     @Arg('id', () => ID, { description: 'The collection’s id.' }) id: string,
   ): Promise<Collection | null> {
-    const identity = identityOf(context);
-    requireCapability(identity, 'collections:read');
+    const identity = callerWith(context, 'collections:read');
     const row = await this.collectionsService.find(identity, id);
     return row ? this.toCollection(row) : null;
   }
@@ -51,8 +48,7 @@ export class CollectionsResolver {
     @Ctx() context: GraphQLContext,
     @Args(() => ForwardPageArgs) args: ForwardPageArgs,
   ): Promise<Connection<Collection>> {
-    const identity = identityOf(context);
-    requireCapability(identity, 'collections:read');
+    const identity = callerWith(context, 'collections:read');
     const cursor = { cursors: this.cursors, binding: { orgId: identity.orgId, list: 'collections' } };
     const request = toPageRequest(args, pageLimits, cursor);
     const rows = await this.collectionsService.list(identity, request);
@@ -63,8 +59,11 @@ export class CollectionsResolver {
       async () => true,
       cursor,
     );
-    const edges = page.edges.map((edge) => ({ ...edge, node: this.toCollection(edge.node) }));
-    return toConnection({ ...page, edges }, () => this.collectionsService.count(identity));
+    return toConnection(
+      page,
+      (row) => this.toCollection(row),
+      () => this.collectionsService.count(identity),
+    );
   }
 
   @FieldResolver(() => CollectionEntry, {
@@ -102,8 +101,10 @@ export class CollectionsResolver {
       async () => true,
       cursor,
     );
-    return toConnection(page, async () =>
-      toCappedCount(Math.min(await this.collectionsService.keyCount(row), countCap + 1)),
+    return toConnection(
+      page,
+      (entry) => entry,
+      async () => toCappedCount(await this.collectionsService.keyCount(row)),
     );
   }
 
@@ -114,8 +115,7 @@ export class CollectionsResolver {
     @Ctx() context: GraphQLContext,
     @Arg('input', () => CreateCollectionInput) input: CreateCollectionInput,
   ): Promise<Collection> {
-    const identity = identityOf(context);
-    requireCapability(identity, 'collections:write');
+    const identity = callerWith(context, 'collections:write');
     requireCapability(identity, 'events:read');
     return this.toCollection(await this.collectionsService.create(identity, input));
   }
@@ -138,7 +138,7 @@ export class CollectionsResolver {
     return this.#change(context, input, 'stop');
   }
 
-  @Mutation(() => Collection, { description: 'Removes a collection with its entries, and gives its name free.' })
+  @Mutation(() => Collection, { description: 'Removes a collection with its entries, and frees its name.' })
   async removeCollection(
     @Ctx() context: GraphQLContext,
     @Arg('input', () => CollectionIdInput) input: CollectionIdInput,
@@ -159,8 +159,7 @@ export class CollectionsResolver {
 
   /** The source of `collectionProgress`. */
   async watch({ id }: { id: string }, context: GraphQLContext): Promise<AsyncIterable<Collection>> {
-    const identity = identityOf(context);
-    requireCapability(identity, 'collections:read');
+    const identity = callerWith(context, 'collections:read');
     const row = await this.collectionsService.require(identity, id, 'id');
     return watchState<CollectionNode>({
       pubsub: this.pubsub,
@@ -199,8 +198,7 @@ export class CollectionsResolver {
     { id }: CollectionIdInput,
     step: 'start' | 'stop' | 'remove',
   ): Promise<Collection> {
-    const identity = identityOf(context);
-    requireCapability(identity, 'collections:write');
+    const identity = callerWith(context, 'collections:write');
     return this.toCollection(await this.collectionsService.change(identity, id, step));
   }
 }

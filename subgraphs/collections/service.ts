@@ -2,7 +2,7 @@
 import type { Clock } from '../../platform/clock.js';
 import { fail } from '../../platform/errors.js';
 import type { Identity } from '../../platform/identity.js';
-import { type CappedCount, type PageRequest, toCappedCount } from '../../platform/paging.js';
+import type { CappedCount, PageRequest } from '../../platform/paging.js';
 import type { PubSub, Topic } from '../../platform/pubsub.js';
 import type { JsonValue } from '../../query/index.js';
 import { type CollectionInput, parseDefinition, type QueryEngine } from './definition.js';
@@ -78,7 +78,7 @@ export class CollectionsService {
       return { status: next };
     });
     if (!row) return notFound('input.id');
-    this.pubsub.ring(collectionTopic(identity.orgId, id));
+    this.pubsub.ring(collectionTopic(row.orgId, row.id));
     return row;
   }
 
@@ -101,7 +101,7 @@ export class CollectionsService {
   }
 
   async count(identity: Identity): Promise<CappedCount> {
-    return toCappedCount(await this.store.count(identity));
+    return this.store.count(identity);
   }
 
   /**

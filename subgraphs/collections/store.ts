@@ -1,9 +1,11 @@
 /** The collections' rows. Every statement runs inside one organisation; what looks across them is in platform/system. */
 import type { Identity } from '../../platform/identity.js';
 import { emit } from '../../platform/outbox.js';
-import { countCap, type PageRequest } from '../../platform/paging.js';
+import type { CappedCount, PageRequest } from '../../platform/paging.js';
+import { countRows } from '../../platform/postgres/count.js';
 import type { Postgres, Tx } from '../../platform/postgres/postgres.js';
 import { type CollectionAtWork, collectionsAtWork, withCollectionLock } from '../../platform/system/collections.js';
+import { isUuid } from '../../platform/uuid.js';
 import type { CollectionDefinition } from './definition.js';
 import { beginsRun, type CollectionStatus } from './statuses.js';
 
@@ -42,7 +44,6 @@ const columns = `org_id AS "orgId", id, friendly_name AS "friendlyName", descrip
   expire_in_seconds AS "expireInSeconds", redis_key_base AS "redisKeyBase", status, run,
   last_event_at AS "lastEventAt", events_sent AS "eventsSent", key_count AS "keyCount", errors`;
 
-const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const maxErrors = 20;
 
 export class CollectionsStore {
@@ -87,7 +88,7 @@ export class CollectionsStore {
   }
 
   async find(identity: Identity, ids: readonly string[]): Promise<Map<string, CollectionRow>> {
-    const known = ids.filter((id) => uuid.test(id));
+    const known = ids.map((id) => id.toLowerCase()).filter(isUuid);
     if (known.length === 0) return new Map();
     const rows = await this.#read(identity, (tx) =>
       tx.query<CollectionRow>(`SELECT ${columns} FROM collections WHERE id = ANY($1::uuid[])`, [known]),
@@ -106,13 +107,8 @@ export class CollectionsStore {
     );
   }
 
-  async count(identity: Identity): Promise<number> {
-    const [row] = await this.#read(identity, (tx) =>
-      tx.query<{ count: number }>(
-        `SELECT count(*)::int AS count FROM (SELECT FROM collections WHERE status <> 'REMOVED' LIMIT ${countCap + 1}) AS capped`,
-      ),
-    );
-    return row!.count;
+  async count(identity: Identity): Promise<CappedCount> {
+    return this.#read(identity, (tx) => countRows(tx, `collections WHERE status <> 'REMOVED'`));
   }
 
   /**
@@ -125,7 +121,7 @@ export class CollectionsStore {
     id: string,
     decide: (row: CollectionRow) => StatusChange,
   ): Promise<CollectionRow | undefined> {
-    if (!uuid.test(id)) return undefined;
+    if (!isUuid(id.toLowerCase())) return undefined;
     return this.postgres.withOrg(identity, async (tx) => {
       const [row] = await tx.query<CollectionRow>(`SELECT ${columns} FROM collections WHERE id = $1 FOR UPDATE`, [id]);
       if (!row) return undefined;
@@ -137,7 +133,7 @@ export class CollectionsStore {
           WHERE id = $1 RETURNING ${columns}`,
         [id, status, error ?? null, newRun],
       );
-      await emit(tx, identity.orgId, 'collections.changed', { collectionId: id });
+      await emit(tx, identity.orgId, 'collections.changed', { collectionId: row.id });
       return changed;
     });
   }

@@ -3,15 +3,13 @@ import { createHash } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { startBackground } from '../../platform/background.js';
 import { type RunningRedis, startRedis } from '../../platform/embedded/redis.js';
 import type { Identity } from '../../platform/identity.js';
-import { followOutbox } from '../../platform/outbox.js';
 import { createExecutor } from '../../platform/subgraph.js';
 import { createTestPlatform, type TestPlatform } from '../../tests/setup/database.js';
+import { toolchainDir } from '../../tests/setup/toolchain.js';
 import { collections } from './index.js';
-
-const toolchainDir = fileURLToPath(new URL('../../.harborwatch/toolchain', import.meta.url));
 
 export interface Bench extends TestPlatform {
   /** Runs an operation; answers its data. @throws the first error's code and message */
@@ -60,15 +58,8 @@ export async function openBench(): Promise<Bench> {
     subscribe: async (identity, query, variables) =>
       (await executor.subscribe({ query, variables }, { identity, remoteIp: null })) as never,
     startWorker: async () => {
-      const parts = collections.create(platform);
-      const workers = await parts.startWorkers!();
-      const outbox = followOutbox(platform.postgres, 'collections', parts.events!, platform.logger);
-      return {
-        stop: async () => {
-          await Promise.all([...workers.map((worker) => worker.stop(5_000)), outbox.stop()]);
-          await parts.close!();
-        },
-      };
+      const background = await startBackground(platform, [collections]);
+      return { stop: () => background.stop(5_000) };
     },
     killRedis: async () => {
       process.kill(redis.pid!, 'SIGKILL');

@@ -1,5 +1,6 @@
 /** The GraphQL shape of collections. */
 import { Directive, Field, ID, InputType, Int, ObjectType, registerEnumType } from 'type-graphql';
+import { ResultColumnType } from '../../platform/graphql/result-column-type.js';
 import { BigIntScalar, DateTimeScalar, JSONScalar } from '../../platform/graphql/scalars.js';
 import { connectionOf } from '../../platform/graphql/types.js';
 import type { JsonValue } from '../../query/index.js';
@@ -40,40 +41,11 @@ registerEnumType(CollectionMode, {
   },
 });
 
-export enum FieldType {
-  BOOL = 'BOOL',
-  LONG = 'LONG',
-  REAL = 'REAL',
-  DECIMAL = 'DECIMAL',
-  STRING = 'STRING',
-  GUID = 'GUID',
-  DATETIME = 'DATETIME',
-  DATE = 'DATE',
-  TIMESPAN = 'TIMESPAN',
-  DYNAMIC = 'DYNAMIC',
-}
-registerEnumType(FieldType, {
-  name: 'FieldType',
-  description: 'What a column of a query’s result holds.',
-  valuesConfig: {
-    BOOL: { description: 'true or false.' },
-    LONG: { description: 'A whole number; a string of digits where it is beyond 2^53.' },
-    REAL: { description: 'A number, or "NaN", "Infinity", "-Infinity".' },
-    DECIMAL: { description: 'A decimal number as a string.' },
-    STRING: { description: 'Text; also network addresses.' },
-    GUID: { description: 'A UUID.' },
-    DATETIME: { description: 'A moment, RFC 3339 in UTC without trailing zeros.' },
-    DATE: { description: 'A date, YYYY-MM-DD.' },
-    TIMESPAN: { description: 'An ISO 8601 duration.' },
-    DYNAMIC: { description: 'Any JSON value.' },
-  },
-});
-
 @ObjectType('FieldRef', { simpleResolvers: true, description: 'A column of a collection’s query.' })
 export class FieldRef {
   @Field(() => String, { description: 'As the query’s result names it.' })
   name!: string;
-  @Field(() => FieldType, { description: 'What it holds.' })
+  @Field(() => ResultColumnType, { description: 'What it holds.' })
   type!: string;
 }
 

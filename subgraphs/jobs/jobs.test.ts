@@ -89,6 +89,10 @@ describe('submitJob', () => {
         { code: 'PAYLOAD_TOO_LARGE', argument: 'input.metadata' },
       ],
       [
+        { query: 'SELECT 1', metadata: JSON.parse('['.repeat(10_000) + ']'.repeat(10_000)) },
+        { code: 'BAD_USER_INPUT', argument: 'input.metadata' },
+      ],
+      [
         { query: 'SELECT 1', idempotencyKey: '' },
         { code: 'BAD_USER_INPUT', argument: 'input.idempotencyKey' },
       ],

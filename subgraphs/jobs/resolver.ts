@@ -1,12 +1,13 @@
 /** Jobs in the graph: capability, service, map. */
 import DataLoader from 'dataloader';
 import { Arg, Args, Ctx, FieldResolver, ID, Mutation, Query, Resolver, Root, Subscription } from 'type-graphql';
-import { hasCapability, requireCapability } from '../../platform/capabilities.js';
+import { mapAsyncIterable } from '../../platform/async-iterable.js';
+import { hasCapability } from '../../platform/capabilities.js';
 import type { Cursors } from '../../platform/cursor.js';
 import { type Connection, toConnection } from '../../platform/graphql/types.js';
 import type { Identity } from '../../platform/identity.js';
-import { toCappedCount, toPage, toPageRequest } from '../../platform/paging.js';
-import { type GraphQLContext, identityOf, type Reference, subscribedByParts } from '../../platform/subgraph.js';
+import { pageLimits, toPage, toPageRequest } from '../../platform/paging.js';
+import { callerWith, type GraphQLContext, type Reference, subscribedByParts } from '../../platform/subgraph.js';
 import { toResultConnection } from './result-page.js';
 import type { JobRow, JobsService } from './service.js';
 import { isTerminal } from './states.js';
@@ -42,7 +43,7 @@ export class JobsResolver {
     @Ctx() context: GraphQLContext,
     @Arg('id', () => ID, { description: 'The job’s id.' }) id: string,
   ): Promise<Job | null> {
-    const [job] = await this.loadJobs(readerOf(context), [{ id }]);
+    const [job] = await this.loadJobs(callerWith(context, 'jobs:read'), [{ id }]);
     return job ?? null;
   }
 
@@ -51,7 +52,7 @@ export class JobsResolver {
     description: 'The jobs of the organisation, newest first; 50 a page where no size is given, at most 200.',
   })
   async listJobs(@Ctx() context: GraphQLContext, @Args(() => JobsArgs) args: JobsArgs): Promise<Connection<Job>> {
-    const identity = readerOf(context);
+    const identity = callerWith(context, 'jobs:read');
     const { status, userId, createdAfter, createdBefore } = args;
     const filters = {
       status: status ?? undefined,
@@ -60,7 +61,7 @@ export class JobsResolver {
       createdBefore: createdBefore ?? undefined,
     };
     const cursor = { cursors: this.cursors, binding: { orgId: identity.orgId, list: 'jobs', filters } };
-    const request = toPageRequest(args, { default: 50, max: 200 }, cursor);
+    const request = toPageRequest(args, pageLimits, cursor);
     const rows = await this.jobs.list(identity, filters, request);
     const page = await toPage(
       request,
@@ -72,9 +73,7 @@ export class JobsResolver {
       },
       cursor,
     );
-    const toNode = this.#mapper(identity);
-    const edges = page.edges.map((edge) => ({ ...edge, node: toNode(edge.node) }));
-    return toConnection({ ...page, edges }, async () => toCappedCount(await this.jobs.count(identity, filters)));
+    return toConnection(page, this.#mapper(identity), () => this.jobs.count(identity, filters));
   }
 
   @Mutation(() => Job, {
@@ -85,7 +84,7 @@ export class JobsResolver {
     @Ctx() context: GraphQLContext,
     @Arg('input', () => SubmitJobInput) input: SubmitJobInput,
   ): Promise<Job> {
-    const identity = writerOf(context);
+    const identity = callerWith(context, 'jobs:write');
     return this.#mapper(identity)(await this.jobs.submit(identity, input));
   }
 
@@ -96,7 +95,7 @@ export class JobsResolver {
     @Ctx() context: GraphQLContext,
     @Arg('input', () => JobIdInput) { id }: JobIdInput,
   ): Promise<CancelledJob> {
-    const identity = writerOf(context);
+    const identity = callerWith(context, 'jobs:write');
     const { job, previousStatus } = await this.jobs.cancel(identity, id);
     return { job: this.#mapper(identity)(job), previousStatus, cancelledAt: job.completedAt! };
   }
@@ -111,8 +110,8 @@ export class JobsResolver {
 
   /** The source of `jobProgress`. */
   async openProgress({ id }: { id: string }, context: GraphQLContext): Promise<AsyncIterable<Job>> {
-    const identity = readerOf(context);
-    return mapped(await this.jobs.watch(identity, id), (row) => this.#mapper(identity)(row));
+    const identity = callerWith(context, 'jobs:read');
+    return mapAsyncIterable(await this.jobs.watch(identity, id), (row) => this.#mapper(identity)(row));
   }
 
   @FieldResolver(() => ResultConnection, {
@@ -121,7 +120,9 @@ export class JobsResolver {
       'The rows of a completed job, each an object by column name; null where the job has no result, or not any more.',
   })
   async results(@Ctx() context: GraphQLContext, @Root() { row }: JobNode, @Args(() => ResultArgs) args: ResultArgs) {
-    return hasResult(row) ? toResultConnection(this.jobs, this.cursors, readerOf(context), row, args) : null;
+    return hasResult(row)
+      ? toResultConnection(this.jobs, this.cursors, callerWith(context, 'jobs:read'), row, args)
+      : null;
   }
 
   /** The loader of Job entities. */
@@ -180,31 +181,4 @@ function toProgress({ status, percent, rowsFetched }: JobRow): JobProgress {
   const runningPhase = rowsFetched > 0 ? 'FETCHING' : 'RUNNING';
   const phase = status === 'PENDING' ? 'QUEUED' : status === 'RUNNING' ? runningPhase : status;
   return { percent, phase, rowsScanned: null, rowsMatched: rowsFetched, exact: status === 'COMPLETED' };
-}
-
-function readerOf(context: GraphQLContext): Identity {
-  const identity = identityOf(context);
-  requireCapability(identity, 'jobs:read');
-  return identity;
-}
-
-function writerOf(context: GraphQLContext): Identity {
-  const identity = identityOf(context);
-  requireCapability(identity, 'jobs:write');
-  return identity;
-}
-
-/** Not an async generator: `return()` has to reach the source while `next()` waits. */
-function mapped<A, B>(source: AsyncIterableIterator<A>, map: (value: A) => B): AsyncIterableIterator<B> {
-  const step = async (result: Promise<IteratorResult<A>>): Promise<IteratorResult<B>> => {
-    const { done, value } = await result;
-    return done ? { done, value: undefined } : { done: false, value: map(value) };
-  };
-  return {
-    next: () => step(source.next()),
-    return: () => step(source.return!()),
-    [Symbol.asyncIterator]() {
-      return this;
-    },
-  };
 }

@@ -5,8 +5,10 @@ import type { Clock } from '../../platform/clock.js';
 import type { Config } from '../../platform/config.js';
 import { fail, HarborwatchError } from '../../platform/errors.js';
 import type { Identity } from '../../platform/identity.js';
-import type { PageRequest } from '../../platform/paging.js';
+import type { CappedCount, PageRequest } from '../../platform/paging.js';
 import { type PubSub, watchState } from '../../platform/pubsub.js';
+import { isNestedTooDeeply, maxNesting } from '../../platform/storable.js';
+import { isUuid } from '../../platform/uuid.js';
 import { checkQuery, type JsonValue, prepareQuery } from '../../query/index.js';
 import { isTerminal, type JobStatus } from './states.js';
 import type { ResultStore } from './store/chunks.js';
@@ -30,7 +32,6 @@ const maxWaitMs = 30_000;
 /** Kept back from the request's deadline for the answer itself. */
 const answerMs = 500;
 const maxMetadataBytes = 16_384;
-const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 /** Stands for an id that is no UUID: no row has it. */
 const nobody = '00000000-0000-0000-0000-000000000000';
 
@@ -57,7 +58,7 @@ export class JobsService {
   }
 
   async find(identity: Identity, ids: readonly string[]): Promise<Map<string, JobRow>> {
-    const known = ids.filter((id) => uuid.test(id));
+    const known = ids.map((id) => id.toLowerCase()).filter(isUuid);
     const rows = known.length > 0 ? await this.store.find(identity, known) : [];
     return new Map(rows.map((row) => [row.id, row]));
   }
@@ -66,7 +67,7 @@ export class JobsService {
     return this.store.list(identity, searchable(filters), page);
   }
 
-  async count(identity: Identity, filters: JobFilters): Promise<number> {
+  async count(identity: Identity, filters: JobFilters): Promise<CappedCount> {
     return this.store.count(identity, searchable(filters));
   }
 
@@ -85,7 +86,7 @@ export class JobsService {
 
   /** @throws NOT_FOUND, JOB_NOT_CANCELLABLE when it has ended; nothing is changed then */
   async cancel(identity: Identity, id: string): Promise<{ job: JobRow; previousStatus: JobStatus }> {
-    const cancelled = uuid.test(id) ? await this.store.cancel(identity, id) : undefined;
+    const cancelled = isUuid(id.toLowerCase()) ? await this.store.cancel(identity, id) : undefined;
     if (!cancelled) {
       const job = await this.#require(identity, id, 'input.id');
       return fail('JOB_NOT_CANCELLABLE', `The job has ended already: it is ${job.status}.`, {
@@ -93,8 +94,8 @@ export class JobsService {
         status: job.status,
       });
     }
-    this.pubsub.ring(cancelTopic(identity.orgId, id));
-    this.pubsub.ring(jobTopic(identity.orgId, id));
+    this.pubsub.ring(cancelTopic(identity.orgId, cancelled.job.id));
+    this.pubsub.ring(jobTopic(identity.orgId, cancelled.job.id));
     return cancelled;
   }
 
@@ -140,7 +141,7 @@ export class JobsService {
       });
     }
     try {
-      const query = await prepareQuery({ language: job.language, text: job.query, datasets: [...datasets] });
+      const query = await prepareQuery({ language: job.language, text: job.query, datasets });
       await checkQuery(this.store.postgres.queryPool, query, { orgId: identity.orgId });
     } catch (error) {
       if (!(error instanceof HarborwatchError) || error.details.argument !== 'query') throw error;
@@ -168,7 +169,7 @@ export class JobsService {
 
 const searchable = (filters: JobFilters): JobFilters => ({
   ...filters,
-  userId: filters.userId === undefined || uuid.test(filters.userId) ? filters.userId : nobody,
+  userId: filters.userId === undefined || isUuid(filters.userId.toLowerCase()) ? filters.userId : nobody,
 });
 
 function toNewJob(identity: Identity, submission: Submission, defaultTimeoutMs: number): NewJob {
@@ -176,6 +177,11 @@ function toNewJob(identity: Identity, submission: Submission, defaultTimeoutMs: 
   if (idempotencyKey !== null && !/^\P{C}{1,200}$/u.test(idempotencyKey)) {
     fail('BAD_USER_INPUT', '"input.idempotencyKey" takes 1 to 200 printable characters.', {
       argument: 'input.idempotencyKey',
+    });
+  }
+  if (isNestedTooDeeply(metadata)) {
+    fail('BAD_USER_INPUT', `"input.metadata" takes at most ${maxNesting} levels of lists and objects.`, {
+      argument: 'input.metadata',
     });
   }
   const metadataBytes = Buffer.byteLength(JSON.stringify(metadata));

@@ -35,6 +35,7 @@ const check = (result: ExecutionResult): Data => {
   return result.data;
 };
 
+/** The subgraph without a worker; the test starts those. */
 export async function createJobsTest(settings: Record<string, string> = {}): Promise<JobsTest> {
   const test = await createTestPlatform(settings);
   const parts = jobs.create(test.platform);

@@ -1,5 +1,6 @@
 /** The GraphQL shape of query jobs. */
 import { ArgsType, Directive, Field, ID, InputType, Int, ObjectType, registerEnumType } from 'type-graphql';
+import { ResultColumnType } from '../../platform/graphql/result-column-type.js';
 import { BigIntScalar, DateTimeScalar, JSONScalar } from '../../platform/graphql/scalars.js';
 import { connectionOf, PageArgs } from '../../platform/graphql/types.js';
 
@@ -51,35 +52,6 @@ registerEnumType(QueryLanguage, {
     KQL: { description: 'Kusto Query Language.' },
     LINQ: { description: 'Devo’s query language.' },
     OPENSEARCH: { description: 'OpenSearch’s query DSL, as JSON.' },
-  },
-});
-
-export enum ResultColumnType {
-  BOOL = 'BOOL',
-  LONG = 'LONG',
-  REAL = 'REAL',
-  DECIMAL = 'DECIMAL',
-  STRING = 'STRING',
-  GUID = 'GUID',
-  DATETIME = 'DATETIME',
-  DATE = 'DATE',
-  TIMESPAN = 'TIMESPAN',
-  DYNAMIC = 'DYNAMIC',
-}
-registerEnumType(ResultColumnType, {
-  name: 'ResultColumnType',
-  description: 'What a column of a result holds, and how its values look in JSON. A null is null in every type.',
-  valuesConfig: {
-    BOOL: { description: 'true or false.' },
-    LONG: { description: 'A whole number; a string of digits where it is beyond 2^53.' },
-    REAL: { description: 'A number, or "NaN", "Infinity", "-Infinity".' },
-    DECIMAL: { description: 'A string of digits, as exact as the database has it.' },
-    STRING: { description: 'Text, also network addresses and times of day; bytes as base64.' },
-    GUID: { description: 'A string.' },
-    DATETIME: { description: 'RFC 3339 in UTC with up to six digits of a second.' },
-    DATE: { description: 'YYYY-MM-DD.' },
-    TIMESPAN: { description: 'An ISO 8601 duration.' },
-    DYNAMIC: { description: 'Any JSON value.' },
   },
 });
 

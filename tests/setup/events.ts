@@ -1,7 +1,8 @@
 /** Events for tests, stored the way the product stores them. */
 import type { Identity } from '../../platform/identity.js';
+import type { Receipt } from '../../platform/ingest.js';
 import type { Platform } from '../../platform/platform.js';
-import { EventsService, type Receipt } from '../../subgraphs/events/service.js';
+import { EventsService } from '../../subgraphs/events/service.js';
 import { EventsStore } from '../../subgraphs/events/store.js';
 
 /** Ingests a batch through the events service. */

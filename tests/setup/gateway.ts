@@ -3,8 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { type Client, createClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
 import { startGateway } from '../../gateway/server.js';
+import { startBackground } from '../../platform/background.js';
 import type { Identity } from '../../platform/identity.js';
-import { followOutbox } from '../../platform/outbox.js';
 import { subgraphs } from '../../subgraphs/index.js';
 import { createTestPlatform, type TestPlatform } from './database.js';
 
@@ -41,13 +41,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
     port: 0,
     host: '127.0.0.1',
   });
-  const domains = options.workers
-    ? subgraphs.map((subgraph) => ({ name: subgraph.name, parts: subgraph.create(platform) }))
-    : [];
-  const workers = (await Promise.all(domains.map(({ parts }) => parts.startWorkers?.() ?? []))).flat();
-  const outboxes = domains.flatMap(({ name, parts }) =>
-    parts.events ? [followOutbox(platform.postgres, name, parts.events, platform.logger)] : [],
-  );
+  const background = options.workers ? await startBackground(platform, subgraphs) : undefined;
   const url = `http://127.0.0.1:${gateway.port}`;
   const tokenFor = async (identity: Identity) => {
     const { orgId, tier, capabilities, subject } = identity;
@@ -78,8 +72,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
     },
     close: async () => {
       await gateway.drain();
-      await Promise.all([...workers.map((worker) => worker.stop(3_000)), ...outboxes.map((outbox) => outbox.stop())]);
-      await Promise.all(domains.map(({ parts }) => parts.close?.()));
+      await background?.stop(3_000);
       await base.close();
     },
   };

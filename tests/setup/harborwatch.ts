@@ -2,9 +2,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '../../platform/embedded/processes.js';
 
 export interface RunningHarborwatch {
   /** Such as `http://127.0.0.1:41234`. */
@@ -22,16 +22,6 @@ export interface RunningHarborwatch {
 }
 
 const readyTimeoutMs = 120_000;
-
-/** A port that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 export interface StartOptions {
   /** Start again on the data of an earlier one. Default: a new directory. */

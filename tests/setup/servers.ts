@@ -8,14 +8,13 @@ import { chmodSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { startPostgres } from '../../platform/embedded/postgres.js';
 import { endPostmaster } from '../../platform/embedded/postmaster.js';
 import { startMark } from '../../platform/embedded/processes.js';
 import { endRedis, startRedis } from '../../platform/embedded/redis.js';
 import { prepareTemplate } from './database.js';
+import { toolchainDir } from './toolchain.js';
 
-const toolchainDir = fileURLToPath(new URL('../../.harborwatch/toolchain', import.meta.url));
 const prefix = 'harborwatch-test-';
 
 /** Called by vitest before the first test; what it returns is called after the last one, also of a failed run. */

@@ -30,6 +30,7 @@ interface WebRequest {
 const head = /^(\S+) (\S+) (.+?) \[([^[\]]{0,60})\] "/;
 const figures = / (\d{3}|-) (\d+|-)(?= |$)/y;
 
+/** One line as an event; undefined for an empty one. */
 export const parseCombinedLine: LineParser = (text, line) => {
   if (text.trim() === '') return undefined;
   const event = parseCombined(text);

@@ -20,6 +20,7 @@ const quote = 0x22;
 const comma = 0x2c;
 const newline = 0x0a;
 
+/** Makes a splitter. A record of more than `maxChars` characters is `tooLong`. */
 export function createCsvSplitter(maxChars = maxRecordChars): CsvSplitter {
   let line = 1;
   let recordLine = 1;

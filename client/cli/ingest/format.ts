@@ -36,6 +36,7 @@ export const maxRecordChars = 4_194_304;
 /** How much of an unreadable record is kept, to show it. */
 export const keptText = 2_000;
 
+/** A record that is no event, with the start of its text to show. */
 export const unreadable = (line: number, message: string, text: string): Unreadable => ({
   line,
   code: 'UNREADABLE_LINE',
@@ -43,6 +44,7 @@ export const unreadable = (line: number, message: string, text: string): Unreada
   text: text.slice(0, keptText),
 });
 
+/** A record that is over the limit of its size. */
 export const tooLong = (line: number, message: string, text: string): Unreadable => ({
   ...unreadable(line, message, text),
   code: 'EVENT_TOO_LARGE',

@@ -2,6 +2,7 @@
 import { unreadable } from './format.js';
 import { createLineReader, type LineParser } from './lines.js';
 
+/** One line as an event; undefined for an empty one. */
 export const parseNdjsonLine: LineParser = (text, line) => {
   const json = text.trim();
   if (json === '') return undefined;

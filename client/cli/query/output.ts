@@ -57,6 +57,7 @@ interface WriterOptions {
   spreadsheet: boolean;
 }
 
+/** The writer of a format. Any other than json and csv is the table. */
 export function createWriter(format: string, columns: readonly ResultColumn[], options: WriterOptions): ResultWriter {
   if (format === 'json') return jsonWriter();
   if (format === 'csv') return csvWriter(columns, options.spreadsheet);

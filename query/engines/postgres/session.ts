@@ -1,7 +1,7 @@
 /** A connection in a read-only transaction that sees one organisation's rows through the datasets' views. */
 import type { Pool, PoolClient } from 'pg';
+import { isUuid } from '../../../platform/uuid.js';
 
-const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const maxBigint = 2n ** 63n - 1n;
 const maxTimeoutMs = 24 * 60 * 60 * 1000;
 /** How long after the statement's timeout the server ends a transaction whose client has stopped reading. */
@@ -26,7 +26,7 @@ export interface SessionOptions {
  */
 export async function beginReadOnly(client: PoolClient, options: SessionOptions): Promise<void> {
   const { orgId, timeoutMs, ingestBatch } = options;
-  if (!uuid.test(orgId)) throw new Error('The organisation of a query must be a UUID.');
+  if (!isUuid(orgId)) throw new Error('The organisation of a query must be a UUID.');
   if (!Number.isInteger(timeoutMs) || timeoutMs < 1 || timeoutMs > maxTimeoutMs) {
     throw new Error(`The timeout of a query must be from 1 to ${maxTimeoutMs} ms, not ${timeoutMs}.`);
   }

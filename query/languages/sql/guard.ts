@@ -10,7 +10,7 @@ import { spellingEdits } from './spelling.js';
  * Checks a text and resolves its names. The text that comes out is checked once more where it differs, so what runs is
  * always what was checked.
  */
-export async function guardSql(text: string, datasets: QueryableDataset[]): Promise<GuardedQuery> {
+export async function guardSql(text: string, datasets: readonly QueryableDataset[]): Promise<GuardedQuery> {
   const source = new SourceText(text);
   const findDataset = datasetFinder(datasets);
   const names = datasets.flatMap(({ name, aliases }) => [name, ...aliases]);
@@ -50,7 +50,7 @@ async function inspectText(source: SourceText, findDataset: FindDataset, names: 
 }
 
 /** By the exact name first, then with upper and lower case alike: SQL folds `SecurityEvent` to `securityevent`. */
-function datasetFinder(datasets: QueryableDataset[]): FindDataset {
+function datasetFinder(datasets: readonly QueryableDataset[]): FindDataset {
   const exact = new Map<string, QueryableDataset>();
   const folded = new Map<string, QueryableDataset>();
   for (const dataset of datasets) {

@@ -1,7 +1,8 @@
 /** The jobs' rows as callers see them. Every statement runs inside the caller's organisation. */
 import type { Identity } from '../../../platform/identity.js';
 import { emit } from '../../../platform/outbox.js';
-import { countCap, type PageRequest } from '../../../platform/paging.js';
+import type { CappedCount, PageRequest } from '../../../platform/paging.js';
+import { countRows } from '../../../platform/postgres/count.js';
 import type { Postgres, Tx } from '../../../platform/postgres/postgres.js';
 import type { ResultColumn } from '../../../query/index.js';
 import { type JobStatus, step } from '../states.js';
@@ -141,14 +142,8 @@ export class JobsStore {
     );
   }
 
-  async count(identity: Identity, filters: JobFilters): Promise<number> {
-    const [row] = await this.#read(identity, (tx) =>
-      tx.query<{ count: number }>(
-        `SELECT count(*)::int AS count FROM (SELECT FROM jobs WHERE ${matches} LIMIT ${countCap + 1}) AS capped`,
-        filterParameters(filters),
-      ),
-    );
-    return row!.count;
+  async count(identity: Identity, filters: JobFilters): Promise<CappedCount> {
+    return this.#read(identity, (tx) => countRows(tx, `jobs WHERE ${matches}`, filterParameters(filters)));
   }
 
   /** The places of pending jobs in their organisation's queue, from 1; jobs that do not wait are left out. */

@@ -180,7 +180,7 @@ export class JobRun {
 /** Guarded again when it runs: what is stored is the caller's text. */
 async function prepareJobQuery({ language, query: text }: ClaimedJob): Promise<GuardedQuery> {
   if (language !== 'SQL') fail('QUERY_NOT_SUPPORTED', `This version runs no ${language} queries.`);
-  return prepareQuery({ language, text, datasets: [...datasets] });
+  return prepareQuery({ language, text, datasets });
 }
 
 function tooLarge(why: string): never {

@@ -1,17 +1,15 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { freePort } from '../../../platform/embedded/processes.js';
 import { startRedis } from '../../../platform/embedded/redis.js';
+import { toolchainDir } from '../../../tests/setup/toolchain.js';
 import { eventually } from '../../../tests/setup/until.js';
 import { ChunkBuilder } from '../store/chunks.js';
 import { LeaseStore } from '../store/leases.js';
 import { createJobsTest, endlessQuery, type JobsTest } from '../testing.js';
-
-const toolchainDir = fileURLToPath(new URL('../../../.harborwatch/toolchain', import.meta.url));
 
 let t: JobsTest;
 const start = async (settings?: Record<string, string>) => {
