@@ -10,8 +10,8 @@ export default defineConfig({
     globalSetup: ['tests/setup/servers.ts'],
     pool: 'forks', // Processes: tests change the environment and end what they started by signals.
     maxWorkers: 2,
-    testTimeout: 30_000, // An end-to-end test names its own.
-    hookTimeout: 60_000,
-    teardownTimeout: 20_000,
+    testTimeout: 120_000, // Bounds, not expectations: a shared machine may stand still for a while. An end-to-end test names its own.
+    hookTimeout: 240_000,
+    teardownTimeout: 60_000,
   },
 });

@@ -40,7 +40,7 @@ describe('a process of ours', () => {
     await start(ready);
     const first = await pidOf('one');
     process.kill(first, 'SIGKILL');
-    await vi.waitFor(async () => expect(await pidOf('one')).not.toBe(first), { timeout: 10_000 });
+    await vi.waitFor(async () => expect(await pidOf('one')).not.toBe(first), { timeout: 60_000 });
     expect(isRunning(await pidOf('one'))).toBe(true);
   });
 

@@ -75,7 +75,7 @@ const settled = (id: string, redisKeyBase: string, events: readonly TestEvent[])
     expect(await statusOf(bench, one, id)).toBe('RUNNING');
     expect(await inRedis(redisKeyBase)).toEqual(model(events));
     expect(await statusOf(bench, one, id)).toBe('RUNNING');
-  }, 20_000);
+  }, 60_000);
 
 const step = (name: 'start' | 'stop', id: string) =>
   bench.ask(one, `mutation($id: ID!) { ${name}Collection(input: { id: $id }) { status } }`, { id });
@@ -148,7 +148,7 @@ describe('Redis equals what the stored events say', () => {
     );
   });
 
-  test('when events are ingested all the time while it is filled again and again', { timeout: 60_000 }, async () => {
+  test('when events are ingested all the time while it is filled again and again', { timeout: 180_000 }, async () => {
     const { id, redisKeyBase } = await collectionOf('busy');
     const events: TestEvent[] = [];
     for (let round = 0; round < 60; round++) {
@@ -168,7 +168,7 @@ describe('Redis equals what the stored events say', () => {
   });
 
   test('after a FLUSHALL, without any new event; and what passed as RUNNING meanwhile is an error, not null', {
-    timeout: 60_000,
+    timeout: 180_000,
   }, async () => {
     const event = {
       timestamp: new Date().toISOString().replace('Z', '001Z'),
@@ -190,7 +190,7 @@ describe('Redis equals what the stored events say', () => {
   });
 
   test('after Redis was killed and came back, though events came meanwhile; a lookup says so until then', {
-    timeout: 60_000,
+    timeout: 180_000,
   }, async () => {
     const event = (user_name: string): TestEvent => ({
       timestamp: new Date().toISOString().replace('Z', '001Z'),
@@ -216,7 +216,7 @@ describe('Redis equals what the stored events say', () => {
     await settled(id, redisKeyBase, events);
   });
 
-  test('of two workers at once, one follows, and the other takes over when it ends', { timeout: 60_000 }, async () => {
+  test('of two workers at once, one follows, and the other takes over when it ends', { timeout: 180_000 }, async () => {
     const second = bench.startWorker();
     const { id, redisKeyBase } = await collectionOf('takeover');
     const events: TestEvent[] = [];
@@ -236,7 +236,7 @@ describe('Redis equals what the stored events say', () => {
 });
 
 test('a batch that Redis did not take while the collection was being filled makes another fill begin', {
-  timeout: 60_000,
+  timeout: 180_000,
 }, async () => {
   await worker.stop();
   const { platform } = bench;

@@ -111,5 +111,5 @@ describe('the database', () => {
       }
     });
     await fc.assert(oneJob, { numRuns: 60 });
-  }, 60_000);
+  }, 180_000);
 });

@@ -21,7 +21,7 @@ export interface RunningHarborwatch {
   dispose(): Promise<void>;
 }
 
-const readyTimeoutMs = 120_000;
+const readyTimeoutMs = 240_000;
 
 export interface StartOptions {
   /** Start again on the data of an earlier one. Default: a new directory. */

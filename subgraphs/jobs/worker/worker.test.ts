@@ -101,7 +101,7 @@ describe('cancelJob', () => {
       previousStatus: 'RUNNING',
       job: { status: 'CANCELLED', progress: { phase: 'CANCELLED' } },
     });
-    await eventually(async () => expect(await t.runningQueries()).toBe(0), 1_000);
+    await eventually(async () => expect(await t.runningQueries()).toBe(0), 10_000);
     expect((await stateOf(id)).status).toBe('CANCELLED');
     await expect(cancel(id)).rejects.toMatchObject({
       extensions: { code: 'JOB_NOT_CANCELLABLE', status: 'CANCELLED' },
@@ -155,13 +155,13 @@ describe('without Redis', () => {
     await t.startWorker();
     const began = performance.now();
     const { id } = await t.submit(t.orgs[0], { query: 'SELECT 1' });
-    expect(performance.now() - began).toBeLessThan(1_000);
-    await completes(id, 15_000);
+    expect(performance.now() - began).toBeLessThan(2_500);
+    await completes(id, 60_000);
     const endless = await t.submit(t.orgs[0], { query: endlessQuery });
     await runs(endless.id);
     await cancel(endless.id);
-    await eventually(async () => expect(await t.runningQueries()).toBe(0), 2_000);
-  }, 60_000);
+    await eventually(async () => expect(await t.runningQueries()).toBe(0), 10_000);
+  }, 180_000);
 
   test('jobs that were rung for run although Redis was emptied, and others when it is away in between', async () => {
     const dataDir = await mkdtemp(path.join(tmpdir(), 'harborwatch-jobs-redis-'));
@@ -179,7 +179,7 @@ describe('without Redis', () => {
       await completes(rung);
       await redis.stop();
       const { id: unheard } = await t.submit(t.orgs[0], { query: 'SELECT 2' });
-      await completes(unheard, 15_000);
+      await completes(unheard, 60_000);
       again = await startRedis({ dataDir, toolchainDir });
       const { status } = await t.submit(t.orgs[0], { query: 'SELECT 3', waitMs: 15_000 });
       expect(status).toBe('COMPLETED');
@@ -188,5 +188,5 @@ describe('without Redis', () => {
       await again?.stop();
       await rm(dataDir, { recursive: true, force: true });
     }
-  }, 60_000);
+  }, 180_000);
 });

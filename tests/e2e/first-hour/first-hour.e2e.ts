@@ -76,14 +76,14 @@ beforeAll(async () => {
   harborwatch = await startHarborwatch();
   shell = await commandLine(harborwatch.url);
   await signIn();
-}, 3 * minute);
+}, 5 * minute);
 
 afterAll(async () => {
   await shell?.dispose();
   await harborwatch?.dispose();
-}, minute);
+}, 2 * minute);
 
-describe('the first hour', { timeout: 2 * minute }, () => {
+describe('the first hour', { timeout: 5 * minute }, () => {
   let everyRowJob: string;
 
   it('signs in and sends a real log through the command line', async () => {

@@ -5,10 +5,10 @@ import { postOperation } from '../../../web/graphiql/request.js';
 import { launchOfflineBrowser, type OfflineBrowser } from '../../setup/browser.js';
 import { startHarborwatch } from '../../setup/harborwatch.js';
 
-const startTimeoutMs = 120_000;
-const testTimeoutMs = 150_000;
+const startTimeoutMs = 300_000;
+const testTimeoutMs = 300_000;
 /** How long one thing on the page may take to show. */
-const soon = { timeout: 20_000 };
+const soon = { timeout: 60_000 };
 
 let harborwatch: Awaited<ReturnType<typeof startHarborwatch>>;
 let browser: OfflineBrowser;

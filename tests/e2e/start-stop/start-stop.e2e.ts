@@ -51,14 +51,14 @@ const signIn = async ({ url, email, password }: RunningHarborwatch) => {
   return ((await response.json()) as any).data.signIn.accessToken as string;
 };
 
-describe.skipIf(process.platform !== 'linux')('npm start', { timeout: 2 * minute }, () => {
+describe.skipIf(process.platform !== 'linux')('npm start', { timeout: 5 * minute }, () => {
   let harborwatch: RunningHarborwatch;
   beforeAll(async () => {
     harborwatch = await startHarborwatch();
-  }, 3 * minute);
+  }, 5 * minute);
   afterAll(async () => {
     await harborwatch?.dispose();
-  }, minute);
+  }, 2 * minute);
 
   it('refuses a second copy on the same data directory in one line', async () => {
     const { status, lines } = await refused(['--data-dir', harborwatch.dataDir, '--port', '45999']);
@@ -120,7 +120,7 @@ describe.skipIf(process.platform !== 'linux')('npm start', { timeout: 2 * minute
   });
 });
 
-describe.skipIf(process.platform !== 'linux')('what npm runs', { timeout: 2 * minute }, () => {
+describe.skipIf(process.platform !== 'linux')('what npm runs', { timeout: 5 * minute }, () => {
   const stops: [string, (npm: number) => void][] = [
     ['Ctrl-C, which a terminal sends to all of its processes', (npm) => process.kill(-npm, 'SIGINT')],
     ['SIGTERM to npm alone', (npm) => process.kill(npm, 'SIGTERM')],
@@ -149,9 +149,10 @@ describe.skipIf(process.platform !== 'linux')('what npm runs', { timeout: 2 * mi
   });
 });
 
-describe('npm start with a PostgreSQL of the operator’s own', { timeout: 2 * minute }, () => {
+describe('npm start with a PostgreSQL of the operator’s own', { timeout: 5 * minute }, () => {
   it('makes roles, schema and organisation in the database that DATABASE_URL names', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'harborwatch-own-postgres-'));
+    await chmod(directory, 0o755);
     const postgres = await startPostgres({ dataDir: directory, test: true });
     const harborwatch = await startHarborwatch({ env: { DATABASE_URL: postgres.superuserUrl } });
     try {
