@@ -287,7 +287,7 @@ describe('without Redis', () => {
     await away.close();
   });
 
-  test('a Redis that hangs delays an answer by less than its own time limit, and is used again when it comes back', async () => {
+  test('a Redis that hangs delays an answer by less than a second, and is used again when it comes back', async () => {
     const identity = await newOrg();
     const line = await openLine(scene.env.REDIS_URL!);
     const redis = connectRedis(line.url, 'hanging', platform.logger);
@@ -296,7 +296,7 @@ describe('without Redis', () => {
     line.hold();
     const start = performance.now();
     expect(await ask(identity, '', executor)).toMatchObject({ totalEvents: '0', cached: false });
-    expect(performance.now() - start).toBeLessThan(1_800);
+    expect(performance.now() - start).toBeLessThan(1_000);
     line.release();
     await eventually(async () => expect(await ask(identity, '', executor)).toMatchObject({ cached: true }));
     await redis.close();

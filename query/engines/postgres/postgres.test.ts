@@ -218,8 +218,8 @@ describe('a run stops within a second', () => {
     const abortedAt = performance.now();
     controller.abort();
     await expect(running).rejects.toMatchObject({ code: 'QUERY_CANCELLED' });
-    expect(performance.now() - abortedAt).toBeLessThan(5_000);
-    await expect.poll(isRunning, { timeout: 10_000 }).toEqual([]);
+    expect(performance.now() - abortedAt).toBeLessThan(1_000);
+    await expect.poll(isRunning, { timeout: 1_000 }).toEqual([]);
     expect(settled()).toBe(true);
     expect(getEventListeners(controller.signal, 'abort')).toEqual([]);
   });
@@ -233,8 +233,8 @@ describe('a run stops within a second', () => {
     const abortedAt = performance.now();
     controller.abort();
     for (const each of running) await expect(each).rejects.toMatchObject({ code: 'QUERY_CANCELLED' });
-    expect(performance.now() - abortedAt).toBeLessThan(5_000);
-    await expect.poll(isRunning, { timeout: 10_000 }).toEqual([]);
+    expect(performance.now() - abortedAt).toBeLessThan(1_000);
+    await expect.poll(isRunning, { timeout: 1_000 }).toEqual([]);
     await expect.poll(settled).toBe(true);
     expect(await rows('SELECT 1')).toEqual([[1]]);
   });
