@@ -1,16 +1,36 @@
-/** `npm run bench -- NAME [--json]`: one benchmark; `--json` leaves the last line alone. */
+/** `npm run bench -- NAME [--json] [--only PART,PART]`: one benchmark; `--json` leaves the last line alone. */
+import { parseArgs } from 'node:util';
 import { type Bench, print } from './frame.js';
+import { gateway } from './gateway/bench.js';
 import { startup } from './startup.js';
+import { subscriptions } from './subscriptions/bench.js';
 
-const benches: readonly Bench[] = [startup];
+const benches: readonly Bench[] = [startup, gateway, subscriptions];
 
-const [name, ...flags] = process.argv.slice(2);
-const bench = benches.find((candidate) => candidate.name === name);
-if (!bench || flags.some((flag) => flag !== '--json')) {
-  process.stderr.write(
-    `Usage: npm run bench -- NAME [--json]\n\n${benches.map((item) => `  ${item.name.padEnd(12)} ${item.about}`).join('\n')}\n`,
-  );
+function readArguments(): { bench: Bench; json: boolean; only: string[] } | undefined {
+  try {
+    const { values, positionals } = parseArgs({
+      allowPositionals: true,
+      options: { json: { type: 'boolean', default: false }, only: { type: 'string' } },
+    });
+    const bench = benches.find(({ name }) => name === positionals[0]);
+    const only = values.only?.split(',') ?? [];
+    if (!bench || positionals.length > 1 || only.some((part) => !bench.parts?.includes(part))) return undefined;
+    return { bench, json: values.json, only };
+  } catch {
+    return undefined;
+  }
+}
+
+const chosen = readArguments();
+if (!chosen) {
+  const lines = benches.flatMap(({ name, about, parts }) => [
+    `  ${name.padEnd(14)} ${about}`,
+    ...(parts ? [`  ${''.padEnd(14)} parts: ${parts.join(', ')}`] : []),
+  ]);
+  process.stderr.write(`Usage: npm run bench -- NAME [--json] [--only PART,PART]\n\n${lines.join('\n')}\n`);
   process.exit(2);
 }
-const say = flags.includes('--json') ? () => {} : (line: string) => void process.stdout.write(`${line}\n`);
-process.stdout.write(`${print(bench, await bench.run(say), say)}\n`);
+const { bench, json, only } = chosen;
+const say = json ? () => {} : (line: string) => void process.stdout.write(`${line}\n`);
+process.stdout.write(`${print(bench, await bench.run({ say, only }), say)}\n`);

@@ -46,7 +46,7 @@ async function startOnce(directory: string): Promise<{ readySeconds: number; sto
 export const startup: Bench = {
   name: 'startup',
   about: 'seconds from `npm start` to ready, first and second start of a fresh clone, downloads included',
-  async run(say) {
+  async run({ say }) {
     const first: number[] = [];
     const second: number[] = [];
     const stops: number[] = [];

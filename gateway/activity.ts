@@ -5,7 +5,7 @@
 import { systemIdentity } from '../platform/identity.js';
 import type { Logger } from '../platform/logging.js';
 import type { GraphQLContext } from '../platform/subgraph.js';
-import type { OnAnswered } from './graphql-route.js';
+import type { OnAnswered } from './http/graphql-route.js';
 import type { RunOperation } from './internal-operations.js';
 
 const flushEveryMs = 1_000;

@@ -1,18 +1,18 @@
 /** Apollo Server over our gateway: parsing, validation, CSRF prevention and the shape of HTTP answers are its part. */
 import { ApolloServer, type ApolloServerPlugin } from '@apollo/server';
 import { unwrapResolverError } from '@apollo/server/errors';
+import { ApolloServerPluginCacheControlDisabled } from '@apollo/server/plugin/disabled';
 import { GraphQLError, type GraphQLFormattedError, visit } from 'graphql';
+import type { OperationLimits } from '../platform/config.js';
 import type { Logger } from '../platform/logging.js';
-import type { GraphQLContext } from '../platform/subgraph.js';
+import type { RequestContext } from './context.js';
 import type { FederatedGateway } from './federated-gateway.js';
-
-/** The most tokens an operation may have. */
-export const maxTokens = 2_000;
+import { errorBehind, limitsRule } from './limits/operation-limits.js';
 
 const suggestion = / Did you mean .*\?$/s;
 
 /** The schema is for signed-in callers: others neither introspect it nor learn of it from suggestions. */
-const schemaNeedsIdentity: ApolloServerPlugin<GraphQLContext> = {
+const schemaNeedsIdentity: ApolloServerPlugin<RequestContext> = {
   requestDidStart: async () => ({
     didResolveOperation: async ({ document, contextValue }) => {
       if (contextValue.identity) return;
@@ -33,6 +33,24 @@ const schemaNeedsIdentity: ApolloServerPlugin<GraphQLContext> = {
     },
   }),
 };
+
+/** Faults of the request rather than of the operation in it. */
+const requestFaults = new Set<unknown>(['BAD_REQUEST', 'OPERATION_RESOLUTION_FAILURE', 'SUBSCRIPTION_TRANSPORT']);
+
+/** Tells requests whose operation is at fault from those that are none. */
+const notesFaults: ApolloServerPlugin<RequestContext> = {
+  requestDidStart: async () => ({
+    didEncounterErrors: async ({ errors, contextValue: { outcome } }) => {
+      if (outcome) outcome.operationIsAtFault = !errors.some(({ extensions }) => requestFaults.has(extensions.code));
+    },
+  }),
+};
+
+/**
+ * Headers that a browser asks about before it sends them to another origin, and never adds by itself: a request with one
+ * of them is no forgery by another page.
+ */
+const csrfSafeHeaders = ['authorization', 'apollo-require-preflight', 'x-apollo-operation-name'];
 
 /** What of an error goes out: never the subgraph's name, a stack or anything internal. */
 export function formatError(formatted: GraphQLFormattedError, logger: Logger, error?: unknown): GraphQLFormattedError {
@@ -59,16 +77,17 @@ export function formatError(formatted: GraphQLFormattedError, logger: Logger, er
 /** Apollo Server, started. */
 export async function startApollo(
   gateway: FederatedGateway,
-  options: { introspection: boolean; logger: Logger },
-): Promise<ApolloServer<GraphQLContext>> {
-  const { logger } = options;
-  const server = new ApolloServer<GraphQLContext>({
+  options: { introspection: boolean; schemaIsPublic: boolean; limits: OperationLimits; logger: Logger },
+): Promise<ApolloServer<RequestContext>> {
+  const { limits, logger } = options;
+  const server = new ApolloServer<RequestContext>({
     gateway,
     introspection: options.introspection,
     includeStacktraceInErrorResponses: false,
-    csrfPrevention: true,
+    csrfPrevention: { requestHeaders: csrfSafeHeaders },
     hideSchemaDetailsFromClientErrors: false,
-    parseOptions: { maxTokens },
+    parseOptions: { maxTokens: limits.tokens },
+    validationRules: [limitsRule(limits)],
     stopOnTerminationSignals: false,
     logger: {
       debug: () => {},
@@ -76,8 +95,12 @@ export async function startApollo(
       warn: (message) => logger.warn(message),
       error: (message) => logger.error(message),
     },
-    plugins: [schemaNeedsIdentity],
-    formatError: (formatted, error) => formatError(formatted, logger, error),
+    // What may be cached is told by our own executor.
+    plugins: [ApolloServerPluginCacheControlDisabled(), notesFaults, ...(options.schemaIsPublic ? [] : [schemaNeedsIdentity])],
+    formatError: (formatted, error) => {
+      const behind = errorBehind(unwrapResolverError(error), limits);
+      return formatError(behind?.toJSON() ?? formatted, logger, error);
+    },
   });
   await server.start();
   return server;

@@ -1,12 +1,7 @@
 /**
- * Our own GatewayInterface for Apollo Server, on public exports only: one immutable snapshot of the supergraph, plans
- * cached per operation, queries and mutations executed over the subgraphs, subscriptions with fields of other subgraphs
- * in every event.
+ * Our own GatewayInterface for Apollo Server: one immutable snapshot of the supergraph at a time, operations compiled
+ * once, and executed over the subgraphs.
  */
-import { createHash } from 'node:crypto';
-import { operationFromDocument, type Schema, Supergraph } from '@apollo/federation-internals';
-import { buildOperationContext, executeQueryPlan, type ServiceMap } from '@apollo/gateway';
-import { type QueryPlan, QueryPlanner, type SubscriptionNode } from '@apollo/query-planner';
 import type {
   GatewayExecutionResult,
   GatewayGraphQLRequestContext,
@@ -14,63 +9,46 @@ import type {
   GatewayLoadResult,
   GatewaySchemaLoadOrUpdateCallback,
 } from '@apollo/server-gateway-interface';
-import {
-  type DocumentNode,
-  type ExecutionResult,
-  GraphQLError,
-  type GraphQLSchema,
-  getVariableValues,
-  isScalarType,
-} from 'graphql';
-import { mapAsyncIterable } from '../platform/async-iterable.js';
-import { BigIntScalar, DateTimeScalar } from '../platform/graphql/scalars.js';
-import type { GraphQLContext, SubgraphExecutor } from '../platform/subgraph.js';
-import { InProcessSource } from './data-source.js';
+import { type DocumentNode, GraphQLError, type GraphQLFormattedError, type GraphQLSchema } from 'graphql';
+import type { OperationLimits } from '../platform/config.js';
+import type { OperationOutcome } from '../platform/metrics.js';
+import type { RequestContext } from './context.js';
+import type { CompiledOperation, OperationResult } from './execution/compiled-operation.js';
+import { limitError } from './limits/limit-error.js';
+import type { Source, Variables } from './sources/source.js';
+import { Snapshot, type SnapshotOptions, type SubgraphAddress } from './supergraph/snapshot.js';
 
-/** What one version of the supergraph gives; replaced as a whole. */
-interface Snapshot {
-  supergraphSdl: string;
-  api: Schema;
-  apiSchema: GraphQLSchema;
-  supergraphSchema: GraphQLSchema;
-  planner: QueryPlanner;
-  plans: Map<string, QueryPlan>;
-  sources: Map<string, InProcessSource>;
-}
+/** How long the sources of an older supergraph stay open for what still runs on it. */
+const retireAfterMs = 60_000;
 
-const maxPlans = 1_000;
-
-/** A subscription as the WebSocket transport hands it over, already validated. */
-export interface SubscriptionRequest {
-  document: DocumentNode;
-  source: string;
-  operationName: string | undefined;
-  variables: Record<string, unknown>;
-  context: GraphQLContext;
+export interface FederatedGatewayOptions extends Omit<SnapshotOptions, 'sourceFor'> {
+  /** Makes the source of a subgraph; called again where its address changes. */
+  sourceFor(subgraph: SubgraphAddress): Source;
+  limits: OperationLimits;
 }
 
 export class FederatedGateway implements GatewayInterface {
   readonly #listeners = new Set<GatewaySchemaLoadOrUpdateCallback>();
-  readonly #snapshot: Snapshot;
+  readonly #options: FederatedGatewayOptions;
+  readonly #sources: Map<string, { url: string; source: Source }>;
+  /** Requests run on the version whose schema they were validated against. */
+  readonly #bySchema = new WeakMap<GraphQLSchema, Snapshot>();
+  readonly #retiring = new Set<() => void>();
+  #snapshot: Snapshot;
+  #updates: Promise<void> = Promise.resolve();
 
-  constructor(supergraphSdl: string, subgraphs: SubgraphExecutor[]) {
-    const supergraph = Supergraph.build(supergraphSdl, { validateSupergraph: true });
-    const executors = new Map(subgraphs.map((subgraph) => [subgraph.name, subgraph]));
-    const sources = [...supergraph.subgraphsMetadata()].map(({ name }) => {
-      const executor = executors.get(name);
-      if (!executor) throw new Error(`The supergraph names the subgraph "${name}", which does not run here.`);
-      return [name, new InProcessSource(executor)] as const;
-    });
-    const api = supergraph.apiSchema();
-    this.#snapshot = {
-      supergraphSdl,
-      api,
-      apiSchema: withCheckedScalars(api.toGraphQLJSSchema()),
-      supergraphSchema: supergraph.schema.toGraphQLJSSchema(),
-      planner: new QueryPlanner(supergraph),
-      plans: new Map(),
-      sources: new Map(sources),
-    };
+  private constructor(options: FederatedGatewayOptions, snapshot: Snapshot, sources: FederatedGateway['sources']) {
+    this.#options = options;
+    this.#snapshot = snapshot;
+    this.#sources = sources;
+    this.#bySchema.set(snapshot.apiSchema, snapshot);
+  }
+
+  /** @throws what is wrong with the supergraph */
+  static async create(options: FederatedGatewayOptions): Promise<FederatedGateway> {
+    const sources: FederatedGateway['sources'] = new Map();
+    const snapshot = await Snapshot.build({ ...options, sourceFor: reusing(sources, options.sourceFor) });
+    return new FederatedGateway(options, snapshot, sources);
   }
 
   /** The schema that clients see. */
@@ -78,9 +56,16 @@ export class FederatedGateway implements GatewayInterface {
     return this.#snapshot.apiSchema;
   }
 
+  get supergraphSdl(): string {
+    return this.#snapshot.supergraphSdl;
+  }
+
+  get sources(): Map<string, { url: string; source: Source }> {
+    return this.#sources;
+  }
+
   async load(): Promise<GatewayLoadResult> {
-    const { apiSchema, supergraphSdl } = this.#snapshot;
-    for (const listener of this.#listeners) listener({ apiSchema, coreSupergraphSdl: supergraphSdl });
+    this.#announce();
     return { executor: (request) => this.#execute(request) };
   }
 
@@ -89,162 +74,164 @@ export class FederatedGateway implements GatewayInterface {
     return () => this.#listeners.delete(callback);
   }
 
-  async stop(): Promise<void> {}
+  /**
+   * Goes over to another supergraph: it is built and checked as a whole, then it takes the place of the present one.
+   * What runs already ends on the old one.
+   * @throws what is wrong with it; the present one goes on
+   */
+  update(supergraphSdl: string): Promise<void> {
+    const done = this.#updates.then(() => this.#update(supergraphSdl));
+    this.#updates = done.catch(() => {});
+    return done;
+  }
 
-  /** Opens a subscription. Answers errors, or one execution result per event. */
-  async subscribe(request: SubscriptionRequest): Promise<ExecutionResult | AsyncIterableIterator<ExecutionResult>> {
-    const snapshot = this.#snapshot;
-    const { document, source, operationName, variables, context } = request;
-    const operationContext = buildOperationContext({
-      schema: snapshot.apiSchema,
-      operationDocument: document,
-      operationName,
-    });
-    const coerced = getVariableValues(
-      snapshot.apiSchema,
-      operationContext.operation.variableDefinitions ?? [],
-      variables,
-    );
-    if (coerced.errors) return { errors: coerced.errors.map((error) => withCode(error, 'BAD_USER_INPUT')) };
-    const node = this.#subscriptionNode(snapshot, document, operationName, source);
-    if (node instanceof GraphQLError) return { errors: [node] };
-    const { primary, rest } = node;
-    const upstreamSource = snapshot.sources.get(primary.serviceName)!;
-    const used = Object.entries(variables).filter(([name]) => primary.variableUsages?.includes(name));
-    const upstream = await upstreamSource.subscribe(
-      { query: primary.operation, operationName: primary.operationName, variables: Object.fromEntries(used) },
-      context,
-    );
-    if (!(Symbol.asyncIterator in upstream)) return upstream;
-    const eventPlan: QueryPlan = {
-      kind: 'QueryPlan',
-      node: rest ? { kind: 'Sequence', nodes: [primary, rest] } : primary,
-    };
-    return mapAsyncIterable(upstream, async (event) => {
-      // The primary fetch answers with the event; everything else goes to the real subgraphs.
-      const seeded = upstreamSource.answering(primary.operation, event);
-      const services = toServiceMap(snapshot.sources, new Map([[primary.serviceName, seeded]]));
-      const requestContext = {
-        request: { query: source, operationName, variables },
-        document,
-        source,
-        operationName: operationName ?? null,
-        operation: operationContext.operation,
-        schema: snapshot.apiSchema,
-        context,
-        metrics: {},
-      } as unknown as GatewayGraphQLRequestContext;
-      return (await executeQueryPlan(
-        eventPlan,
-        services,
-        requestContext,
-        operationContext,
-        snapshot.supergraphSchema,
-        snapshot.api,
-      )) as ExecutionResult;
-    });
+  /** The operation, where it is compiled already. */
+  compiled(text: string, operationName: string | undefined): CompiledOperation | undefined {
+    return this.#snapshot.compiled(text, operationName);
+  }
+
+  /** The text of a compiled operation by its SHA-256, as automatic persisted queries name it. */
+  textOf(sha256: string | undefined): string | undefined {
+    return sha256 === undefined ? undefined : this.#snapshot.textOf(sha256);
+  }
+
+  /** Compiles an operation once. @param document passes the validation of `apiSchema` */
+  compile(document: DocumentNode, text: string, operationName: string | undefined): Promise<CompiledOperation> {
+    return this.#snapshot.compile(document, text, operationName);
+  }
+
+  /** Runs a query or mutation, within the limit of cost. */
+  async run(
+    operation: CompiledOperation,
+    variables: Variables | undefined,
+    context: RequestContext,
+  ): Promise<OperationResult> {
+    const { metrics } = this.#options;
+    const started = performance.now();
+    metrics.begin('operations');
+    try {
+      const result = await this.#run(operation, variables, context);
+      metrics.operation(operation.kind, outcomeOf(result), (performance.now() - started) / 1000);
+      return result;
+    } finally {
+      metrics.end('operations');
+    }
+  }
+
+  async #run(
+    operation: CompiledOperation,
+    variables: Variables | undefined,
+    context: RequestContext,
+  ): Promise<OperationResult> {
+    const coerced = operation.coerce(variables);
+    if ('errors' in coerced) return { errors: coerced.errors };
+    const tooCostly = this.costError(operation, coerced.raw);
+    if (tooCostly) return { errors: [tooCostly] };
+    if (!context.span) return operation.execute(coerced, context);
+    const name = operation.name === undefined ? {} : { 'graphql.operation.name': operation.name };
+    const span = context.span.child(operation.kind, 'internal', { 'graphql.operation.type': operation.kind, ...name });
+    const result = await operation.execute(coerced, { ...context, span });
+    if (result.errors) span.fail(String(result.errors[0]?.extensions?.code));
+    span.end();
+    return result;
+  }
+
+  /** Undefined for an operation within the limit. @param variables with defaults */
+  costError(operation: CompiledOperation, variables: Variables): GraphQLFormattedError | undefined {
+    const { limits } = this.#options;
+    const cost = operation.cost(variables);
+    if (cost <= limits.cost) return undefined;
+    const { message, code, details } = limitError('cost', cost, limits.cost);
+    return { message, extensions: { code, ...details } };
+  }
+
+  async stop(): Promise<void> {
+    for (const retire of this.#retiring) retire();
+    this.#snapshot.close();
+    await Promise.all([...this.#sources.values()].map(({ source }) => source.close()));
   }
 
   async #execute(request: GatewayGraphQLRequestContext): Promise<GatewayExecutionResult> {
-    const snapshot = this.#snapshot;
-    const document = request.document!;
-    const { operationName } = request.request;
+    const { document, source, operation } = request;
+    const { operationName, variables } = request.request;
     // Apollo Server makes OPERATION_RESOLUTION_FAILURE of it.
-    if (!request.operation) {
-      return { errors: [new GraphQLError('The operation to run is not named, or not in the document.')] } as never;
-    }
-    const operationContext = buildOperationContext({
-      schema: snapshot.apiSchema,
-      operationDocument: document,
-      operationName,
-    });
-    const { operation } = operationContext;
+    if (!operation) return failed({ message: 'The operation to run is not named, or not in the document.' });
     if (operation.operation === 'subscription') {
-      const message = 'Subscriptions need a WebSocket (graphql-transport-ws) at this same address.';
-      return {
-        errors: [new GraphQLError(message, { extensions: { code: 'SUBSCRIPTION_TRANSPORT', http: { status: 400 } } })],
-      } as never;
+      const message =
+        'Subscriptions need a WebSocket (graphql-transport-ws) or `Accept: text/event-stream` at this same address.';
+      return failed({ message, extensions: { code: 'SUBSCRIPTION_TRANSPORT', http: { status: 400 } } });
     }
-    const coerced = getVariableValues(
-      snapshot.apiSchema,
-      operation.variableDefinitions ?? [],
-      request.request.variables ?? {},
-    );
-    if (coerced.errors) {
-      return { errors: coerced.errors.map((error) => withCode(error, 'BAD_USER_INPUT')) } as never;
-    }
-    const plan = this.#plan(snapshot, document, operationName, request.queryHash!);
-    return executeQueryPlan(
-      plan,
-      toServiceMap(snapshot.sources),
-      { ...request, metrics: {} } as never,
-      operationContext,
-      snapshot.supergraphSchema,
-      snapshot.api,
-    );
-  }
-
-  #subscriptionNode(
-    snapshot: Snapshot,
-    document: DocumentNode,
-    operationName: string | undefined,
-    source: string,
-  ): SubscriptionNode | GraphQLError {
-    const refuse = (message: string) => new GraphQLError(message, { extensions: { code: 'BAD_USER_INPUT' } });
+    const snapshot = this.#bySchema.get(request.schema as GraphQLSchema) ?? this.#snapshot;
     try {
-      const node = this.#plan(
-        snapshot,
-        document,
-        operationName,
-        createHash('sha256').update(source).digest('hex'),
-      ).node;
-      return node?.kind === 'Subscription'
-        ? node
-        : refuse('This subscription cannot be planned: its root field must not be under a condition.');
-    } catch {
-      return refuse('This subscription cannot be planned: its root field must not be under @skip or @include.');
+      const compiled = await snapshot.compile(document as DocumentNode, source!, operationName ?? undefined);
+      const context = request.context as unknown as RequestContext;
+      const { errors, cacheControl, ...rest } = await this.run(compiled, variables, context);
+      if (context.outcome) context.outcome.cacheControl = cacheControl;
+      return { ...rest, ...(errors ? { errors: errors.map(toGraphQLError) } : {}) } as GatewayExecutionResult;
+    } catch (error) {
+      if (error instanceof GraphQLError) return { errors: [error] } as never;
+      throw error;
     }
   }
 
-  #plan(snapshot: Snapshot, document: DocumentNode, operationName: string | undefined, hash: string): QueryPlan {
-    const key = `${hash} ${operationName ?? ''}`;
-    const known = snapshot.plans.get(key);
-    if (known) {
-      // Moved to the end: the first entry is always the one used longest ago.
-      snapshot.plans.delete(key);
-      snapshot.plans.set(key, known);
-      return known;
-    }
-    const operation = operationFromDocument(
-      snapshot.api,
-      document,
-      operationName === undefined ? {} : { operationName },
+  async #update(supergraphSdl: string): Promise<void> {
+    const old = this.#snapshot;
+    if (supergraphSdl === old.supergraphSdl) return;
+    const sources: FederatedGateway['sources'] = new Map(this.#sources);
+    const snapshot = await Snapshot.build({
+      ...this.#options,
+      supergraphSdl,
+      sourceFor: reusing(sources, this.#options.sourceFor),
+    });
+    const unused = [...this.#sources].filter(
+      ([name, { source }]) => sources.get(name)?.source !== source || !snapshot.sources.has(name),
     );
-    const plan = snapshot.planner.buildQueryPlan(operation);
-    if (snapshot.plans.size >= maxPlans) snapshot.plans.delete(snapshot.plans.keys().next().value!);
-    snapshot.plans.set(key, plan);
-    return plan;
+    for (const [name] of unused) if (!snapshot.sources.has(name)) sources.delete(name);
+    this.#sources.clear();
+    for (const [name, entry] of sources) this.#sources.set(name, entry);
+    this.#bySchema.set(snapshot.apiSchema, snapshot);
+    this.#snapshot = snapshot;
+    this.#announce();
+    const retire = () => {
+      clearTimeout(timer);
+      this.#retiring.delete(retire);
+      old.close();
+      for (const [, { source }] of unused) void source.close();
+    };
+    const timer = setTimeout(retire, retireAfterMs).unref();
+    this.#retiring.add(retire);
+  }
+
+  #announce(): void {
+    const { apiSchema, supergraphSdl } = this.#snapshot;
+    for (const listener of this.#listeners) listener({ apiSchema, coreSupergraphSdl: supergraphSdl });
   }
 }
 
-/** Gives the scalars of a schema made from text, which take anything, the rules of ours: bad values are refused at the door. */
-function withCheckedScalars(schema: GraphQLSchema): GraphQLSchema {
-  for (const { name, parseValue, parseLiteral } of [DateTimeScalar, BigIntScalar]) {
-    const type = schema.getType(name);
-    if (isScalarType(type)) Object.assign(type, { parseValue, parseLiteral });
-  }
-  return schema;
+/** Keeps the source of a subgraph whose address is the same. */
+function reusing(
+  sources: FederatedGateway['sources'],
+  create: FederatedGatewayOptions['sourceFor'],
+): (subgraph: SubgraphAddress) => Source {
+  return (subgraph) => {
+    const known = sources.get(subgraph.name);
+    if (known?.url === subgraph.url) return known.source;
+    const source = create(subgraph);
+    sources.set(subgraph.name, { url: subgraph.url, source });
+    return source;
+  };
 }
 
-function toServiceMap(sources: Map<string, InProcessSource>, replaced?: Map<string, ServiceMap[string]>): ServiceMap {
-  const map: ServiceMap = Object.create(null);
-  for (const [name, source] of sources) map[name] = replaced?.get(name) ?? source;
-  return map;
+function outcomeOf({ data, errors }: OperationResult): OperationOutcome {
+  if (!errors) return 'ok';
+  return data === undefined ? 'refused' : data === null ? 'failed' : 'partial';
 }
 
-const withCode = (error: GraphQLError, code: string): GraphQLError =>
-  new GraphQLError(error.message, {
-    nodes: error.nodes ?? null,
-    path: error.path ?? null,
-    extensions: { ...error.extensions, code },
-  });
+const failed = (error: GraphQLFormattedError): GatewayExecutionResult => ({ errors: [toGraphQLError(error)] }) as never;
+
+export const toGraphQLError = ({ message, path, locations, extensions }: GraphQLFormattedError): GraphQLError => {
+  const error = new GraphQLError(message, { path: path ?? null, extensions: extensions ?? {} });
+  // Places in the text come from the text's parser; here they only pass through.
+  if (locations) Object.defineProperty(error, 'locations', { value: locations, enumerable: true });
+  return error;
+};

@@ -136,7 +136,7 @@ describe('over HTTP', () => {
       t: '2026-02-30T00:00:00Z',
     });
     expect([written, sent].map(({ errors }) => [errors?.[0]?.extensions.code, errors?.[0]?.message])).toEqual([
-      ['GRAPHQL_VALIDATION_FAILED', expect.stringContaining('RFC 3339')],
+      ['BAD_USER_INPUT', expect.stringContaining('RFC 3339')],
       ['BAD_USER_INPUT', expect.stringContaining('RFC 3339')],
     ]);
   });

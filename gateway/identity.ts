@@ -3,11 +3,9 @@ import { fail } from '../platform/errors.js';
 import type { Identity } from '../platform/identity.js';
 import type { Tokens } from '../platform/tokens.js';
 
-/** How long an operation may take. */
-export const operationDeadlineMs = 35_000;
-
 /**
  * Reads `Bearer <access token>`.
+ * @param deadline when the answer must have gone out, in milliseconds since the epoch
  * @returns undefined where nothing was sent: some fields need no token
  * @throws UNAUTHENTICATED or TOKEN_EXPIRED
  */
@@ -15,7 +13,7 @@ export async function authenticate(
   tokens: Tokens,
   authorization: string | undefined,
   requestId: string,
-  nowMs: number,
+  deadline: number,
 ): Promise<Identity | undefined> {
   if (authorization === undefined || authorization.trim() === '') return undefined;
   const token = /^Bearer +(\S+)$/i.exec(authorization.trim())?.[1];
@@ -27,7 +25,7 @@ export async function authenticate(
     capabilities: claims.capabilities,
     tier: claims.tier,
     requestId,
-    deadline: nowMs + operationDeadlineMs,
+    deadline,
     expiresAtMs: claims.expiresAtMs,
   };
 }

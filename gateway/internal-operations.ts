@@ -2,6 +2,7 @@
 import type { ApolloServer } from '@apollo/server';
 import { type ErrorCode, errorRegistry, HarborwatchError } from '../platform/errors.js';
 import type { GraphQLContext } from '../platform/subgraph.js';
+import type { RequestContext } from './context.js';
 
 /** Runs an operation and answers its data. @throws HarborwatchError with the first error's code and details */
 export type RunOperation = <Data>(
@@ -11,9 +12,18 @@ export type RunOperation = <Data>(
 ) => Promise<Data>;
 
 /** Runs operations as if they had come from outside, with the context as it is given. */
-export function createRunOperation(apollo: ApolloServer<GraphQLContext>): RunOperation {
+export function createRunOperation(
+  apollo: ApolloServer<RequestContext>,
+  { operationTimeoutMs }: { operationTimeoutMs: number },
+): RunOperation {
   return async <Data>(query: string, variables: Record<string, unknown>, context: GraphQLContext): Promise<Data> => {
-    const { body } = await apollo.executeOperation({ query, variables }, { contextValue: context });
+    const { identity } = context;
+    const contextValue: RequestContext = {
+      ...context,
+      requestId: identity?.requestId ?? crypto.randomUUID(),
+      deadline: identity?.deadline ?? Date.now() + operationTimeoutMs,
+    };
+    const { body } = await apollo.executeOperation({ query, variables }, { contextValue });
     if (body.kind !== 'single') throw new Error('An internal operation answered in parts.');
     const [error] = body.singleResult.errors ?? [];
     if (error) {

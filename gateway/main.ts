@@ -1,4 +1,4 @@
-/** The gateway process: the public edge, with all subgraphs called in process. */
+/** The gateway process: the public edge, with the subgraphs in process or at the addresses that SUBGRAPH_URLS names. */
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { loadConfig } from '../platform/config.js';
@@ -11,7 +11,8 @@ await runMain(async () => {
   const config = loadConfig(process.env);
   const platform = createPlatform(config, 'gateway');
   const gateway = await startGateway(platform, {
-    supergraphSdl: await readFile('schema/supergraph.graphql', 'utf8'),
+    supergraphSdl: await readFile(config.supergraphFile, 'utf8'),
+    supergraphFile: config.supergraphFile,
     subgraphs,
     pagesDirectory: fileURLToPath(new URL('../public/graphiql/', import.meta.url)),
     port: config.port,

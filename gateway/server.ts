@@ -1,25 +1,22 @@
-/** The gateway put together: subgraphs in process, the graph over HTTP and WebSocket, bulk ingest, pages, health. */
-import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+/** The gateway of the product: its subgraphs in process or at their addresses, bulk ingest and pages beside the graph. */
+import { ConfigError, requireSetting } from '../platform/config.js';
+import { BigIntScalar, DateTimeScalar } from '../platform/graphql/scalars.js';
+import { HopSigner } from '../platform/hop-tokens.js';
 import type { Platform } from '../platform/platform.js';
 import { createExecutor, type Subgraph } from '../platform/subgraph.js';
 import { ActivityRecorder } from './activity.js';
-import { startApollo } from './apollo.js';
-import { FederatedGateway } from './federated-gateway.js';
-import { graphqlRoute } from './graphql-route.js';
-import { healthRoutes } from './health-routes.js';
-import { createListener } from './http.js';
-import { ingestRoute } from './ingest-route.js';
-import { createRunOperation } from './internal-operations.js';
-import { redirectRoute, staticRoute } from './static-route.js';
-import { serveWebSocket } from './websocket.js';
-
-/** How long requests in flight may take to end once the process drains. */
-const drainMs = 5_000;
+import { type RunningEdge, startEdge } from './edge.js';
+import { startGraph } from './graph.js';
+import { ingestRoute } from './http/ingest-route.js';
+import { redirectRoute, staticRoute } from './http/static-route.js';
+import { HttpSource } from './sources/http.js';
+import { InProcessSource } from './sources/in-process.js';
+import { watchSupergraph } from './supergraph/watch.js';
 
 export interface GatewayOptions {
   supergraphSdl: string;
+  /** Where it comes from, if it is to be watched. */
+  supergraphFile?: string;
   subgraphs: readonly Subgraph[];
   /** The folder of the built pages. */
   pagesDirectory: string;
@@ -28,53 +25,58 @@ export interface GatewayOptions {
   host: string;
 }
 
-export interface RunningGateway {
-  port: number;
-  /** Refuses new work, lets the work in hand end, and frees everything but the platform. */
-  drain(): Promise<void>;
-}
-
 /** Starts to listen. @throws the listen error, such as EADDRINUSE */
-export async function startGateway(platform: Platform, options: GatewayOptions): Promise<RunningGateway> {
+export async function startGateway(platform: Platform, options: GatewayOptions): Promise<RunningEdge> {
   const { config, logger } = platform;
-  const domains = options.subgraphs.map((subgraph) => ({
-    subgraph,
-    name: subgraph.name,
-    parts: subgraph.create(platform),
-  }));
-  const executors = domains.map(({ subgraph, parts }) => createExecutor(subgraph, parts, logger));
-
-  const gateway = new FederatedGateway(options.supergraphSdl, executors);
-  const apollo = await startApollo(gateway, { introspection: config.introspection === 'on', logger });
-  const run = createRunOperation(apollo);
-  const activity = new ActivityRecorder(run, logger);
-
-  let draining = false;
-  const listener = createListener(platform, [
-    graphqlRoute(apollo, config.graphqlBodyBytes, activity.record),
-    ingestRoute(run, config.ingestBodyBytes, activity.record),
-    ...healthRoutes(domains, () => draining),
-    redirectRoute('/', '/graphiql/'),
-    redirectRoute('/graphiql', '/graphiql/'),
-    staticRoute('/graphiql/', options.pagesDirectory),
-  ]);
-  const server = createServer(listener);
-  const webSocket = serveWebSocket(server, platform, gateway, apollo);
-  server.listen(options.port, options.host);
-  await once(server, 'listening');
-
+  const { subgraphUrls } = config;
+  const unknown = [...subgraphUrls.keys()].filter(
+    (name) => !options.subgraphs.some((subgraph) => subgraph.name === name),
+  );
+  if (unknown.length > 0)
+    throw new ConfigError(`SUBGRAPH_URLS names ${unknown.join(', ')}, which no subgraph is called.`);
+  const domains = options.subgraphs
+    .filter(({ name }) => !subgraphUrls.has(name))
+    .map((subgraph) => ({ subgraph, parts: subgraph.create(platform) }));
+  const signer = config.hopSigningKey === undefined ? undefined : new HopSigner(config.hopSigningKey);
+  const graph = await startGraph({
+    config,
+    logger,
+    supergraphSdl: options.supergraphSdl,
+    scalars: [DateTimeScalar, BigIntScalar],
+    schemaIsPublic: false,
+    sourceFor: ({ name, url }) => {
+      const domain = domains.find(({ subgraph }) => subgraph.name === name);
+      if (!domain) {
+        // One of ours in a process of its own, or another team's beside ours: both learn of the caller by signed hops.
+        if (!signer) requireSetting(config, 'hopSigningKey');
+        return new HttpSource({ name, url: subgraphUrls.get(name) ?? url, settings: config, signer, logger });
+      }
+      const executor = createExecutor(domain.subgraph, domain.parts, logger);
+      return new InProcessSource(executor, config.operationTimeoutMs, domain.parts.health);
+    },
+  });
+  const watch =
+    options.supergraphFile === undefined ? undefined : watchSupergraph(options.supergraphFile, graph.gateway, logger);
+  const activity = new ActivityRecorder(graph.run, logger);
+  const edge = await startEdge({
+    ...platform,
+    ...options,
+    graph,
+    onAnswered: activity.record,
+    routes: [
+      ingestRoute(graph.run, config.ingestBodyBytes, activity.record),
+      redirectRoute('/', '/graphiql/'),
+      redirectRoute('/graphiql', '/graphiql/'),
+      staticRoute('/graphiql/', options.pagesDirectory),
+    ],
+  });
   return {
-    port: (server.address() as AddressInfo).port,
+    ...edge,
     drain: async () => {
-      draining = true;
-      await webSocket.close();
-      const closed = new Promise((resolve) => server.close(resolve));
-      server.closeIdleConnections();
-      const hardEnd = setTimeout(() => server.closeAllConnections(), drainMs);
-      await closed;
-      clearTimeout(hardEnd);
+      watch?.close();
+      await edge.drain();
       await activity.close();
-      await apollo.stop();
+      await graph.close();
       await Promise.all(domains.map(({ parts }) => parts.close?.()));
     },
   };

@@ -19,6 +19,35 @@ describe('the settings', () => {
     expect(load).not.toThrow(/hunter2/);
   });
 
+  it('name subgraphs with their addresses, each once', () => {
+    const urls = loadConfig({
+      SUBGRAPH_URLS: 'jobs=http://127.0.0.1:4101/jobs, audit=https://b/audit?x=1',
+    }).subgraphUrls;
+    expect([...urls]).toEqual([
+      ['jobs', 'http://127.0.0.1:4101/jobs'],
+      ['audit', 'https://b/audit?x=1'],
+    ]);
+    expect(loadConfig({}).subgraphUrls.size).toBe(0);
+    for (const wrong of [
+      'jobs',
+      'jobs=',
+      'jobs=ftp://a',
+      'jobs=//a',
+      'jobs=http://a,jobs=http://b',
+      'jobs=http://a,',
+      '=http://a',
+    ]) {
+      expect(() => loadConfig({ SUBGRAPH_URLS: wrong }), wrong).toThrow(/SUBGRAPH_URLS .*pairs like jobs=http/);
+    }
+  });
+
+  it('take keys for hops only where they are Ed25519 keys, and never show them', () => {
+    const wrong = () => loadConfig({ HOP_SIGNING_KEY: '{"crv":"Ed25519","x":"public"}', HOP_VERIFY_KEY: 'hidden' });
+    expect(wrong).toThrow(/HOP_SIGNING_KEY is not allowed: it takes a private Ed25519 JWK/);
+    expect(wrong).toThrow(/HOP_VERIFY_KEY is not allowed: it takes a public Ed25519 JWK/);
+    expect(wrong).not.toThrow(/hidden|"x"/);
+  });
+
   it('are all in the example file', () => {
     for (const { env, description } of Object.values(settings)) {
       expect(envExample()).toContain(`# ${env}=`);

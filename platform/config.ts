@@ -62,6 +62,52 @@ const url = (env: string, protocols: string[], description: string): Setting<str
 
 const postgresUrl = (env: string, description: string) => url(env, ['postgres:', 'postgresql:'], description);
 
+const ed25519Key = (env: string, part: 'd' | 'x', description: string): Setting<string | undefined> => ({
+  ...secret(env, description, `a ${part === 'd' ? 'private' : 'public'} Ed25519 JWK as JSON`),
+  parse: (value) => (isEd25519(value, part) ? value : undefined),
+});
+
+function isEd25519(text: string, part: 'd' | 'x'): boolean {
+  try {
+    const { crv, [part]: key } = JSON.parse(text) as Record<string, unknown>;
+    return crv === 'Ed25519' && typeof key === 'string';
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Reads `NAME=URL` pairs with commas between them, such as `jobs=http://127.0.0.1:4101/jobs`.
+ * @returns undefined for text that is something else, or names a subgraph twice
+ */
+export function parseSubgraphUrls(value: string): ReadonlyMap<string, string> | undefined {
+  const urls = new Map<string, string>();
+  for (const pair of value.split(',')) {
+    const [, name, address] = /^\s*([A-Za-z_]\w*)=(\S+)\s*$/.exec(pair) ?? [];
+    if (name === undefined || urls.has(name) || !/^https?:$/.test(URL.parse(address!)?.protocol ?? ''))
+      return undefined;
+    urls.set(name, address!);
+  }
+  return urls;
+}
+
+/** What belongs to one connection or body (RFC 9110, 7.6.1), or is ours to set. */
+const ownHeaders = new Set(
+  'connection,content-encoding,content-length,content-type,expect,host,keep-alive,proxy-authenticate,proxy-authorization,te,trailer,transfer-encoding,upgrade,x-request-id'.split(','),
+);
+
+function parseHeaderNames(value: string): readonly string[] | undefined {
+  const names = value.split(',').map((name) => name.trim().toLowerCase());
+  return names.every((name) => /^[\w!#$%&'*+.^`|~-]+$/.test(name) && !ownHeaders.has(name)) ? names : undefined;
+}
+
+/** `*` alone, or origins as a browser sends them; undefined for anything else. */
+function parseOrigins(value: string): readonly string[] | undefined {
+  const origins = value.split(',').map((origin) => origin.trim());
+  const isExact = (origin: string) => !origin.includes('*') && URL.parse(origin)?.origin === origin;
+  return value === '*' || origins.every(isExact) ? origins : undefined;
+}
+
 /** The table of settings. The key is the name in code. */
 export const settings = {
   port: integer('PORT', 4000, 1, 65_535, 'The port of the gateway: GraphQL, GraphiQL and ingest.'),
@@ -137,11 +183,335 @@ export const settings = {
   eventBytes: integer('EVENT_BYTES', 262_144, 1_024, 16_777_216, 'The largest single event.'),
   workerConcurrency: integer('WORKER_CONCURRENCY', 4, 1, 256, 'How many query jobs one worker process runs at once.'),
   queryTimeoutMs: integer('QUERY_TIMEOUT_MS', 300_000, 100, 3_600_000, 'The timeout of a query job that names none.'),
+  graphqlMaxTokens: integer('GRAPHQL_MAX_TOKENS', 2_000, 10, 1_000_000, 'The most tokens of a GraphQL document.'),
+  graphqlMaxLines: integer('GRAPHQL_MAX_LINES', 5_000, 10, 1_000_000, 'The most lines of a GraphQL document.'),
+  graphqlMaxDepth: integer(
+    'GRAPHQL_MAX_DEPTH',
+    10,
+    1,
+    1_000,
+    'How deep an operation may nest fields; introspection is exempt.',
+  ),
+  graphqlMaxAliases: integer('GRAPHQL_MAX_ALIASES', 15, 0, 100_000, 'The most aliases of an operation.'),
+  graphqlMaxRootFields: integer(
+    'GRAPHQL_MAX_ROOT_FIELDS',
+    20,
+    1,
+    100_000,
+    'The most fields at the root of an operation.',
+  ),
+  graphqlMaxDirectives: integer('GRAPHQL_MAX_DIRECTIVES', 20, 0, 100_000, 'The most directives of an operation.'),
+  graphqlMaxSelections: integer(
+    'GRAPHQL_MAX_SELECTIONS',
+    5_000,
+    10,
+    1_000_000,
+    'The most fields and fragments of a GraphQL document once its fragments are spread.',
+  ),
+  graphqlMaxRepetitions: integer(
+    'GRAPHQL_MAX_REPETITIONS',
+    10_000,
+    10,
+    10_000_000,
+    'The most pairs of selections of the same field in a GraphQL document; validation compares them all.',
+  ),
+  graphqlMaxNesting: integer(
+    'GRAPHQL_MAX_NESTING',
+    100,
+    5,
+    1_000,
+    'How deep lists and objects may nest in a request’s JSON and in the values of an operation.',
+  ),
+  graphqlMaxCost: integer(
+    'GRAPHQL_MAX_COST',
+    100_000,
+    1,
+    1_000_000_000,
+    'The highest cost of an operation by @cost and @listSize; about the number of objects that it may answer.',
+  ),
+  operationTimeoutMs: integer('OPERATION_TIMEOUT_MS', 10_000, 100, 600_000, 'How long a query may take.'),
+  mutationTimeoutMs: integer(
+    'MUTATION_TIMEOUT_MS',
+    40_000,
+    100,
+    600_000,
+    'How long a mutation may take: submitJob waits for a job for up to 30,000 of it.',
+  ),
+  persistedOperations: text(
+    'PERSISTED_OPERATIONS',
+    'A manifest of persisted operations: Apollo’s format, or a JSON object of texts by id. Default: none.',
+    'a file',
+  ),
+  persistedOnly: choice(
+    'PERSISTED_ONLY',
+    'off',
+    ['on', 'off'],
+    'Whether the operations of the manifest are the only ones that run.',
+  ),
+  supergraphFile: {
+    ...text(
+      'SUPERGRAPH',
+      'The composed supergraph that the gateway serves; it is watched. Add your own subgraphs to it.',
+      'a file',
+    ),
+    fallback: 'schema/supergraph.graphql',
+    parse: (value: string) => value,
+  },
+  subgraphUrls: {
+    env: 'SUBGRAPH_URLS',
+    description: 'The subgraphs that run in processes of their own (`npm run serve`); the others run in the gateway.',
+    allowed: 'pairs like jobs=http://127.0.0.1:4101/jobs,audit=http://127.0.0.1:4101/audit, each name once',
+    fallback: new Map() as ReadonlyMap<string, string>,
+    parse: parseSubgraphUrls,
+  },
+  forwardHeaders: {
+    env: 'FORWARD_HEADERS',
+    description: 'Headers of the caller that the gateway sends on to subgraphs, such as authorization. Default none.',
+    allowed: 'header names with commas between them; none that belong to one connection',
+    fallback: [] as readonly string[],
+    parse: parseHeaderNames,
+  },
+  subgraphTimeoutMs: integer('SUBGRAPH_TIMEOUT_MS', 5_000, 10, 600_000, 'The longest that one subgraph call may take.'),
+  subgraphConnections: integer(
+    'SUBGRAPH_CONNECTIONS',
+    128,
+    1,
+    10_000,
+    'The most connections that the gateway keeps to one address of subgraphs.',
+  ),
+  subgraphAnswerBytes: integer(
+    'SUBGRAPH_ANSWER_BYTES',
+    16_777_216,
+    1_024,
+    268_435_456,
+    'The largest answer of a subgraph that the gateway takes.',
+  ),
+  subgraphBodyBytes: integer(
+    'SUBGRAPH_BODY_BYTES',
+    33_554_432,
+    1_024,
+    268_435_456,
+    'The largest body that a subgraph process takes; bulk ingest goes through it.',
+  ),
+  breakerFailures: integer(
+    'BREAKER_FAILURES',
+    10,
+    1,
+    10_000,
+    'After how many failed calls in a row the gateway stops to call a subgraph.',
+  ),
+  breakerFailurePercent: integer(
+    'BREAKER_FAILURE_PERCENT',
+    50,
+    1,
+    100,
+    'At which share of failed calls within ten seconds, of at least 20, the gateway stops to call a subgraph.',
+  ),
+  breakerCooldownMs: integer(
+    'BREAKER_COOLDOWN_MS',
+    1_000,
+    10,
+    600_000,
+    'How long a subgraph that failed is left alone before one call tries it again.',
+  ),
+  hopSigningKey: ed25519Key(
+    'HOP_SIGNING_KEY',
+    'd',
+    'The key that signs the gateway’s calls to subgraph processes. Default: made on the first start.',
+  ),
+  hopVerifyKey: ed25519Key(
+    'HOP_VERIFY_KEY',
+    'x',
+    'What a subgraph process checks these calls with: HOP_SIGNING_KEY without its "d". Default: taken from that key.',
+  ),
+  corsOrigins: {
+    env: 'CORS_ORIGINS',
+    description:
+      'The web origins whose pages may call the API from a browser. Default none; * is every one, without credentials.',
+    allowed: '* alone, or exact origins like https://app.example,https://admin.example:8443',
+    fallback: [] as readonly string[],
+    parse: parseOrigins,
+  },
+  tlsCertFile: text(
+    'TLS_CERT_FILE',
+    'The certificate chain (PEM) to serve HTTPS and HTTP/2 with; read again when the file changes. Default: plain HTTP.',
+    'a file',
+  ),
+  tlsKeyFile: text('TLS_KEY_FILE', 'The private key (PEM) of TLS_CERT_FILE.', 'a file'),
+  requestTimeoutMs: integer(
+    'REQUEST_TIMEOUT_MS',
+    60_000,
+    100,
+    3_600_000,
+    'How long a client may take to send a whole request.',
+  ),
+  headersTimeoutMs: integer(
+    'HEADERS_TIMEOUT_MS',
+    10_000,
+    100,
+    600_000,
+    'How long a client may take to send the headers of a request.',
+  ),
+  keepAliveTimeoutMs: integer(
+    'KEEP_ALIVE_TIMEOUT_MS',
+    65_000,
+    0,
+    3_600_000,
+    'How long a connection may stay open without a request; keep it above the idle timeout of a load balancer in front.',
+  ),
+  maxHeaderBytes: integer(
+    'MAX_HEADER_BYTES',
+    16_384,
+    4_096,
+    1_048_576,
+    'The largest headers of a request, altogether.',
+  ),
+  metrics: choice(
+    'METRICS',
+    'on',
+    ['on', 'off'],
+    'Figures for Prometheus at /metrics: for this machine alone, or for the holders of METRICS_TOKEN where it is set.',
+  ),
+  metricsToken: {
+    ...secret(
+      'METRICS_TOKEN',
+      'What a scraper sends as bearer token to read /metrics from anywhere.',
+      'at least 16 characters without spaces',
+    ),
+    parse: (value: string) => (/^[\x21-\x7e]{16,}$/.test(value) ? value : undefined),
+  },
+  webSocketMessageBytes: integer(
+    'WEBSOCKET_MESSAGE_BYTES',
+    65_536,
+    1_024,
+    16_777_216,
+    'The largest message that a client may send over a WebSocket.',
+  ),
+  connectionInitMs: integer(
+    'CONNECTION_INIT_MS',
+    3_000,
+    100,
+    600_000,
+    'How long a WebSocket may stay open without its connection_init message.',
+  ),
+  streamPingMs: integer(
+    'STREAM_PING_MS',
+    15_000,
+    100,
+    600_000,
+    'How often WebSockets and event streams are pinged; a WebSocket that has not answered by the next ping is ended.',
+  ),
+  streamsMax: integer(
+    'STREAMS_MAX',
+    20_000,
+    1,
+    10_000_000,
+    'The most WebSockets and event streams that one gateway process holds open.',
+  ),
+  streamsPerUser: integer(
+    'STREAMS_PER_USER',
+    200,
+    1,
+    10_000_000,
+    'The most WebSockets and event streams that one user holds open at one gateway process.',
+  ),
+  operationsPerSocket: integer(
+    'OPERATIONS_PER_SOCKET',
+    20,
+    1,
+    100_000,
+    'The most subscriptions and other operations that run at once on one WebSocket.',
+  ),
+  subscriptionQueueMessages: integer(
+    'SUBSCRIPTION_QUEUE_MESSAGES',
+    1_000,
+    1,
+    1_000_000,
+    'How many messages wait for a subscriber that is too slow, before its subscription ends with SUBSCRIPTION_LAGGED.',
+  ),
+  subscriptionQueueBytes: integer(
+    'SUBSCRIPTION_QUEUE_BYTES',
+    1_048_576,
+    1_024,
+    1_073_741_824,
+    'How many bytes of messages wait for a subscriber that is too slow, before its subscription ends with SUBSCRIPTION_LAGGED.',
+  ),
+  streamDrainMs: integer(
+    'STREAM_DRAIN_MS',
+    5_000,
+    0,
+    600_000,
+    'Over how long a gateway that ends closes its WebSockets and event streams, so that their clients come back one by one.',
+  ),
+  planner: choice<'native' | 'apollo'>(
+    'QUERY_PLANNER',
+    'native',
+    ['native', 'apollo'],
+    'Who plans operations over the subgraphs; native goes over to apollo where it cannot plan.',
+  ),
+  planCacheEntries: integer(
+    'PLAN_CACHE_ENTRIES',
+    2_000,
+    1,
+    1_000_000,
+    'How many compiled operations the gateway keeps.',
+  ),
+  planCacheBytes: integer(
+    'PLAN_CACHE_BYTES',
+    67_108_864,
+    65_536,
+    17_179_869_184,
+    'How much memory the compiled operations may take, about.',
+  ),
+  shareInFlight: choice(
+    'GATEWAY_SHARE_IN_FLIGHT',
+    'on',
+    ['on', 'off'],
+    'Whether equal queries of the same caller that run at the same time are answered by one execution.',
+  ),
 } satisfies Record<string, Setting<unknown>>;
 
 type Settings = typeof settings;
 /** The settings as the program sees them. */
 export type Config = { readonly [K in keyof Settings]: Settings[K]['fallback'] };
+
+/** What one GraphQL operation may ask for. */
+export interface OperationLimits {
+  tokens: number;
+  lines: number;
+  /** Levels of fields; introspection is exempt. */
+  depth: number;
+  aliases: number;
+  rootFields: number;
+  directives: number;
+  /** Fields and fragments of a document once its fragments are spread. */
+  selections: number;
+  /** Pairs of selections of the same field, which validation compares. */
+  repetitions: number;
+  /** Levels of lists and objects in JSON and in values. */
+  nesting: number;
+  cost: number;
+}
+
+/** The setting behind each limit of an operation. */
+export const operationLimitSettings = {
+  tokens: 'graphqlMaxTokens',
+  lines: 'graphqlMaxLines',
+  depth: 'graphqlMaxDepth',
+  aliases: 'graphqlMaxAliases',
+  rootFields: 'graphqlMaxRootFields',
+  directives: 'graphqlMaxDirectives',
+  selections: 'graphqlMaxSelections',
+  repetitions: 'graphqlMaxRepetitions',
+  nesting: 'graphqlMaxNesting',
+  cost: 'graphqlMaxCost',
+} as const satisfies Record<keyof OperationLimits, keyof Config>;
+
+/** The limits of operations as they are set. */
+export function operationLimitsOf(config: Config): OperationLimits {
+  const entries = Object.entries(operationLimitSettings).map(([limit, key]) => [limit, config[key]]);
+  return Object.fromEntries(entries) as OperationLimits;
+}
 
 /**
  * Reads all settings from the environment. An empty variable counts as not set.
@@ -174,7 +544,7 @@ export function requireSetting<K extends keyof Config>(config: Pick<Config, K>, 
 export function envExample(): string {
   const head = '# The settings of Harborwatch. All have working defaults; generated from platform/config.ts.\n';
   const lines = Object.values(settings as Record<string, Setting<unknown>>).map((setting) => {
-    const fallback = setting.fallback === undefined ? '' : String(setting.fallback);
+    const fallback = ['string', 'number'].includes(typeof setting.fallback) ? String(setting.fallback) : '';
     return `\n# ${setting.description}\n# Takes ${setting.allowed}.\n# ${setting.env}=${fallback}\n`;
   });
   return head + lines.join('');

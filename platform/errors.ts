@@ -53,6 +53,16 @@ export const errorRegistry = define({
     cause: 'The content type or encoding is not one that the address takes.',
     fix: 'Use the one that the message names.',
   },
+  REQUEST_TIMEOUT: {
+    status: 408,
+    cause: 'The request did not arrive in full within its time.',
+    fix: 'Send it at once, or in smaller parts.',
+  },
+  HEADERS_TOO_LARGE: {
+    status: 431,
+    cause: 'The headers of the request are over their limit.',
+    fix: 'Send fewer or shorter headers; the message tells the limit.',
+  },
   METHOD_NOT_ALLOWED: {
     status: 405,
     cause: 'The address does not answer this HTTP method.',
@@ -156,10 +166,106 @@ export const errorRegistry = define({
     cause: 'The request took longer than its deadline.',
     fix: 'Ask for less at once, or submit a job.',
   },
+  SUBGRAPH_UNAVAILABLE: {
+    status: 503,
+    cause: 'The part of the graph that answers this field cannot be reached; the other fields are answered.',
+    fix: 'Try again in a moment.',
+  },
+  SUBGRAPH_TIMEOUT: {
+    status: 504,
+    cause: 'The part of the graph that answers this field did not answer within its deadline.',
+    fix: 'Ask for less at once, or try again.',
+  },
+  SUBGRAPH_INVALID_ANSWER: {
+    status: 502,
+    cause: 'The part of the graph that answers this field answered with something else than GraphQL, or with too much.',
+    fix: 'Ask for less at once where the answer was too large; else tell the operator the request id.',
+  },
+  SUBGRAPH_CONNECTION_LOST: {
+    status: 502,
+    cause: 'The connection to the part of the graph that sends these events was lost: events may have been missed.',
+    fix: 'Subscribe again, from the last cursor where the field takes one.',
+  },
+  HOP_TOKEN_INVALID: {
+    status: 401,
+    cause: 'A subgraph was called by somebody else than its gateway, or the call was changed or repeated on its way.',
+    fix: 'Send operations to the gateway. An operator checks HOP_SIGNING_KEY, HOP_VERIFY_KEY and the machines’ clocks.',
+  },
   SUBSCRIPTION_TRANSPORT: {
     status: 400,
     cause: 'A subscription was sent over plain HTTP.',
-    fix: 'Use a WebSocket with the graphql-transport-ws protocol at the same address.',
+    fix: 'Use a WebSocket with the graphql-transport-ws protocol at the same address, or send `Accept: text/event-stream`.',
+  },
+  SUBSCRIPTION_LAGGED: {
+    status: 503,
+    cause: 'The subscriber reads too slowly: its queue was full, and it missed as many events as `missed` tells.',
+    fix: 'Subscribe again, from the last cursor where the field takes one, and read faster or ask for less.',
+  },
+  SUBSCRIPTION_SCHEMA_RELOAD: {
+    status: 503,
+    cause: 'The graph changed while the subscription ran, and it does not mean the same any more.',
+    fix: 'Subscribe again, from the last cursor where the field takes one.',
+  },
+  TOO_MANY_STREAMS: {
+    status: 429,
+    cause: 'The gateway, or this user, has as many WebSockets and event streams open as allowed.',
+    fix: 'Close some, or send several subscriptions over one WebSocket.',
+  },
+  TOO_MANY_OPERATIONS: {
+    status: 429,
+    cause: 'As many operations run on this WebSocket as allowed.',
+    fix: 'Complete some first; the message tells the limit.',
+  },
+  BAD_REQUEST: {
+    status: 400,
+    cause: 'The request is not one of GraphQL over HTTP, such as a body without `query`.',
+    fix: 'Correct the part that the message names.',
+  },
+  GRAPHQL_PARSE_FAILED: {
+    status: 400,
+    cause: 'The text of the operation is not GraphQL.',
+    fix: 'Correct it at the place that `locations` tells.',
+  },
+  GRAPHQL_VALIDATION_FAILED: {
+    status: 400,
+    cause: 'The operation does not fit the schema.',
+    fix: 'Correct it at the place that `locations` tells.',
+  },
+  OPERATION_RESOLUTION_FAILURE: {
+    status: 400,
+    cause: '`operationName` is missing where the document has several operations, or names none of them.',
+    fix: 'Send the name of one of the document’s operations.',
+  },
+  OPERATION_LIMIT_EXCEEDED: {
+    status: 400,
+    cause:
+      'The operation is over a limit: tokens, lines, depth, aliases, root fields, directives, selections or nesting.',
+    fix: 'Ask for less in one operation; the message tells the number and the limit, `extensions.setting` its setting.',
+  },
+  COST_LIMIT_EXCEEDED: {
+    status: 400,
+    cause: 'The operation may answer more objects than one operation is allowed.',
+    fix: 'Ask for smaller pages or fewer nested lists; the message tells the cost and the limit.',
+  },
+  PERSISTED_QUERY_NOT_FOUND: {
+    status: 200,
+    cause: 'Automatic persisted queries: no text with this hash has been sent yet.',
+    fix: 'Send the text along with the hash, as clients do by themselves.',
+  },
+  PERSISTED_QUERY_NOT_SUPPORTED: {
+    status: 200,
+    cause: 'This gateway takes no automatic persisted queries.',
+    fix: 'Send the text of the operation.',
+  },
+  PERSISTED_OPERATION_UNKNOWN: {
+    status: 400,
+    cause: 'The manifest of persisted operations has no operation with this id.',
+    fix: 'Publish the operation in the manifest, or send an id that it has.',
+  },
+  PERSISTED_OPERATION_REQUIRED: {
+    status: 400,
+    cause: 'This gateway runs the operations of its manifest only.',
+    fix: 'Send the id of a persisted operation, or exactly its text.',
   },
   INTERNAL_SERVER_ERROR: {
     status: 500,

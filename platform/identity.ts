@@ -84,3 +84,18 @@ export function systemIdentity(orgId: string, part: string, deadline = Date.now(
     deadline,
   };
 }
+
+/**
+ * Tells apart callers who may be answered differently: answers, streams and caches are shared among equal keys alone.
+ * - The organisation, because every row is one's.
+ * - The subject with the user behind it, because fields answer about the caller, and rights may hang on a person.
+ * - The capabilities, whatever their order, because a fresh token of the same user may carry others.
+ * - The tier, because limits and answers may depend on it.
+ * A request's id, its deadline and its token's end are the request's own: they change nothing of what it may see.
+ */
+export function identityKey(identity: Identity | undefined): string {
+  if (!identity) return 'anonymous';
+  const { orgId, subject, tier, capabilities } = identity;
+  const rights = capabilities.map((one) => JSON.stringify([one.action, one.app ?? null, one.class ?? null]));
+  return JSON.stringify([orgId, subject.kind, subject.id, subject.userId ?? null, tier, [...new Set(rights)].sort()]);
+}

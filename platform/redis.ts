@@ -9,6 +9,10 @@ export class RedisKeys {
   widget(orgId: string, name: string, variant: string): string {
     return `${this.prefix}:{${orgId}}:widget:${name}:${variant}`;
   }
+  /** The id of a call between gateway and subgraph, so that it is taken once. */
+  hop(orgId: string, id: string): string {
+    return `${this.prefix}:{${orgId}}:hop:${id}`;
+  }
   /** A live topic, such as `job:<id>`. */
   topic(orgId: string, topic: string): string {
     return `${this.prefix}:{${orgId}}:topic:${topic}`;

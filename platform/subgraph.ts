@@ -3,18 +3,20 @@ import 'reflect-metadata';
 import { buildSubgraphSchema, printSubgraphSchema } from '@apollo/subgraph';
 import DataLoader from 'dataloader';
 import {
+  createSourceEventStream,
   type DocumentNode,
   type ExecutionResult,
-  execute,
   GraphQLError,
   type GraphQLSchema,
   parse,
-  subscribe,
 } from 'graphql';
+import { LRUCache } from 'lru-cache';
 import { buildSchemaSync, createResolversMap, type NonEmptyArray } from 'type-graphql';
 import { mapAsyncIterable } from './async-iterable.js';
 import { requireCapability, type Scope } from './capabilities.js';
 import { fail, HarborwatchError } from './errors.js';
+import { cacheControlDefinitions, cachePolicyOf } from './graphql/cache-policy.js';
+import { type CompiledExecution, compileExecution } from './graphql/compiled-executor.js';
 import type { Action, Identity } from './identity.js';
 import type { Logger } from './logging.js';
 import type { EventHandlers } from './outbox.js';
@@ -95,8 +97,13 @@ const federationImports = [
   '@authenticated',
   '@requiresScopes',
   '@policy',
+  '@cost',
+  '@listSize',
 ];
-const link = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ${JSON.stringify(federationImports)})`;
+/** What stands before every subgraph's own types. */
+const preamble = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ${JSON.stringify(federationImports)})
+
+${cacheControlDefinitions}`;
 
 const noPubSub = {
   publish: () => fail('INTERNAL_SERVER_ERROR', 'Subscriptions here subscribe to their service.'),
@@ -118,17 +125,23 @@ function toSchema(subgraph: Subgraph, instances: object[]): GraphQLSchema {
 
 /** The subgraph's schema definition for composition. Needs no database. */
 export function printSubgraph(subgraph: Subgraph): string {
-  return `${link}\n\n${printSubgraphSchema(toSchema(subgraph, []))}\n`;
+  return `${preamble}\n\n${printSubgraphSchema(toSchema(subgraph, []))}\n`;
 }
 
 /** What the gateway or an HTTP server runs operations on. */
 export interface SubgraphExecutor {
   name: string;
-  execute(operation: SubgraphOperation, context: GraphQLContext): Promise<ExecutionResult>;
+  /**
+   * Runs a query or mutation; answers at once where nothing of it is asynchronous.
+   * @throws GraphQLError for a syntax error
+   */
+  execute(operation: SubgraphOperation, context: GraphQLContext): ExecutionResult | Promise<ExecutionResult>;
   subscribe(
     operation: SubgraphOperation,
     context: GraphQLContext,
   ): Promise<AsyncIterable<ExecutionResult> | ExecutionResult>;
+  /** How long an answer without errors to the operation may be kept, as a `Cache-Control`; undefined for not at all. */
+  cacheControlOf(query: string): string | undefined;
 }
 
 export interface SubgraphOperation {
@@ -137,7 +150,9 @@ export interface SubgraphOperation {
   variables?: Record<string, unknown> | undefined;
 }
 
-const maxParsedDocuments = 2_000;
+/** How many operations of a subgraph stay compiled, and the length of their texts altogether. */
+const maxOperations = 2_000;
+const maxOperationsLength = 8_000_000;
 
 /** Binds a subgraph's parts to its schema. */
 export function createExecutor(subgraph: Subgraph, parts: SubgraphParts, logger: Logger): SubgraphExecutor {
@@ -153,37 +168,85 @@ export function createExecutor(subgraph: Subgraph, parts: SubgraphParts, logger:
       [field]: { subscribe: subscribeTo, resolve: (event: unknown) => event },
     };
   }
-  const typeDefs = parse(`${link}\n${printSubgraphSchema(typeGraphqlSchema)}`);
+  const typeDefs = parse(`${preamble}\n${printSubgraphSchema(typeGraphqlSchema)}`);
   const schema = buildSubgraphSchema([{ typeDefs, resolvers: resolvers as never }]);
-  const documents = new Map<string, DocumentNode>();
-  // The gateway's planner wrote the operation against this very schema, so it is parsed once and not validated again.
-  const documentOf = (query: string): DocumentNode => {
-    let document = documents.get(query);
-    if (!document) {
-      document = parse(query, { noLocation: true });
-      if (documents.size >= maxParsedDocuments) documents.delete(documents.keys().next().value!);
-      documents.set(query, document);
-    }
-    return document;
-  };
-  const args = (operation: SubgraphOperation, context: GraphQLContext) => ({
-    schema,
-    document: documentOf(operation.query),
-    operationName: operation.operationName,
-    variableValues: operation.variables,
-    contextValue: { ...context, loaders: new Map() },
+  return executorOf(subgraph.name, schema, {
+    contextValue: (context) => ({ ...context, loaders: new Map() }),
+    publicError: (error, context) => toPublicError(error, context, logger),
   });
+}
+
+/** Executes operations on any schema, whose errors are answered as they are. */
+export function createSchemaExecutor(name: string, schema: GraphQLSchema): SubgraphExecutor {
+  return executorOf(name, schema, { contextValue: (context) => context, publicError: (error) => error });
+}
+
+/** An operation's text, parsed and compiled once. */
+interface ParsedOperation {
+  document: DocumentNode;
+  run: CompiledExecution;
+  cacheControl: string | undefined;
+}
+
+interface ExecutorParts {
+  /** The context of one execution. */
+  contextValue(context: GraphQLContext): unknown;
+  publicError(error: GraphQLError, context: GraphQLContext): GraphQLError;
+}
+
+function executorOf(
+  name: string,
+  schema: GraphQLSchema,
+  { contextValue, publicError }: ExecutorParts,
+): SubgraphExecutor {
+  const operations = new LRUCache<string, ParsedOperation>({
+    max: maxOperations,
+    maxSize: maxOperationsLength,
+    sizeCalculation: (_operation, key) => key.length,
+  });
+  /** @throws GraphQLError for a syntax error */
+  const parsed = ({ query, operationName }: Omit<SubgraphOperation, 'variables'>): ParsedOperation => {
+    // No document begins with a number, so the two kinds of keys never meet.
+    const key = operationName === undefined ? query : `${operationName.length} ${operationName} ${query}`;
+    let operation = operations.get(key);
+    if (!operation) {
+      // The gateway's planner wrote it against this very schema, so it is not validated again.
+      const document = parse(query, { noLocation: true });
+      const run = compileExecution(schema, document, operationName);
+      operation = { document, run, cacheControl: cachePolicyOf(schema, document) };
+      operations.set(key, operation);
+    }
+    return operation;
+  };
   const clean = (result: ExecutionResult, context: GraphQLContext): ExecutionResult =>
-    result.errors ? { ...result, errors: result.errors.map((error) => toPublicError(error, context, logger)) } : result;
+    result.errors ? { ...result, errors: result.errors.map((error) => publicError(error, context)) } : result;
+  const run = (
+    compiled: CompiledExecution,
+    { variables }: SubgraphOperation,
+    context: GraphQLContext,
+    event?: unknown,
+  ) => {
+    const result = compiled({ contextValue: contextValue(context), variableValues: variables, rootValue: event });
+    return 'then' in result ? result.then((settled) => clean(settled, context)) : clean(result, context);
+  };
   return {
-    name: subgraph.name,
-    execute: async (operation, context) => clean(await execute(args(operation, context)), context),
+    name,
+    execute: (operation, context) => run(parsed(operation).run, operation, context),
     subscribe: async (operation, context) => {
-      const result = await subscribe(args(operation, context));
-      return Symbol.asyncIterator in result
-        ? mapAsyncIterable(result, (event) => clean(event, context))
-        : clean(result, context);
+      const { document, run: compiled } = parsed(operation);
+      const { operationName, variables: variableValues } = operation;
+      const stream = await createSourceEventStream({
+        schema,
+        document,
+        operationName,
+        variableValues,
+        contextValue: contextValue(context),
+      });
+      return Symbol.asyncIterator in stream
+        ? mapAsyncIterable(stream, (event) => run(compiled, operation, context, event))
+        : clean(stream, context);
     },
+    cacheControlOf: (query) => parsed({ query }).cacheControl,
   };
 }
 
@@ -218,10 +281,11 @@ export function callerWith(context: GraphQLContext, action: Action, scope?: Scop
 
 /** What the caller may see of an error: our own as they are, everything else masked and logged. */
 export function toPublicError(
-  error: GraphQLError,
+  thrown: unknown,
   context: { identity: Identity | undefined },
   logger: Logger,
 ): GraphQLError {
+  const error = thrown instanceof GraphQLError ? thrown : new GraphQLError('', { originalError: thrown as Error });
   const { originalError, path, nodes } = error;
   const make = (message: string, extensions: Record<string, unknown>) =>
     new GraphQLError(message, { path: path ?? null, nodes: nodes ?? null, extensions });

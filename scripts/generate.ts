@@ -6,7 +6,7 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { datasets } from '../datasets/index.js';
 import { alterSql, createSql, type DatasetSnapshot, snapshotOf } from '../datasets/postgres.js';
-import { composeSupergraph } from '../gateway/compose.js';
+import { composeSupergraph } from '../gateway/supergraph/compose.js';
 import { envExample } from '../platform/config.js';
 import { errorRegistry } from '../platform/errors.js';
 import { printSubgraph } from '../platform/subgraph.js';

@@ -1,7 +1,7 @@
 /** What several subgraphs share of GraphQL: the value types of the API, and the maker of connection types. */
 import 'reflect-metadata';
 import { ArgsType, type ClassType, Directive, Field, Int, ObjectType, registerEnumType } from 'type-graphql';
-import type { CappedCount, Page } from '../paging.js';
+import type { CappedCount, Page, PageLimits } from '../paging.js';
 
 @Directive('@shareable')
 @ObjectType('PageInfo', { simpleResolvers: true, description: 'Where a page stands in its list (Relay).' })
@@ -56,6 +56,15 @@ export class PageArgs extends ForwardPageArgs {
   before?: string | null;
 }
 
+/**
+ * Marks a field that answers a connection: the gateway reckons the cost of its rows by the page's size.
+ * @param slicing the arguments that give it
+ */
+export const Paged = ({ default: assumedSize }: PageLimits, ...slicing: ('first' | 'last')[]) =>
+  Directive(
+    `@listSize(assumedSize: ${assumedSize}, slicingArguments: ${JSON.stringify(slicing)}, sizedFields: ["edges", "nodes"], requireOneSlicingArgument: false)`,
+  );
+
 /** A page with its list's lazy count. */
 export interface Connection<Row> extends Page<Row> {
   nodes: Row[];
@@ -89,6 +98,8 @@ export function connectionOf(name: string, nodeType: () => unknown): ClassType<o
   class ConnectionType {
     @Field(() => [Edge], { description: 'The rows with their cursors, in the list’s order.' })
     edges!: Edge[];
+    // A row weighs as much as an object, also where it is a scalar.
+    @Directive('@cost(weight: 1)')
     @Field(() => [nodeType()] as never, { description: 'The rows alone.' })
     nodes!: unknown[];
     @Field(() => PageInfo, { description: 'Where the page stands.' })

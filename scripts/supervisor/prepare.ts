@@ -61,6 +61,7 @@ export async function prepare({ superuserUrl, redisUrl, dataDir, demo }: Prepara
     REDIS_URL: redisUrl,
     TOKEN_SIGNING_KEY: secrets.tokenSigningKey,
     CURSOR_KEY: secrets.cursorKey,
+    HOP_SIGNING_KEY: secrets.hopSigningKey,
   };
   const platform = createPlatform(loadConfig({ ...process.env, ...env }), 'prepare');
   try {

@@ -2,7 +2,7 @@
 import { Arg, Args, Ctx, ID, Mutation, Query, Resolver } from 'type-graphql';
 import type { Cursors } from '../../platform/cursor.js';
 import { fail } from '../../platform/errors.js';
-import { type Connection, ForwardPageArgs, toConnection } from '../../platform/graphql/types.js';
+import { type Connection, ForwardPageArgs, Paged, toConnection } from '../../platform/graphql/types.js';
 import { capabilitiesOf } from '../../platform/identity.js';
 import { pageLimits, toPage, toPageRequest } from '../../platform/paging.js';
 import { callerWith, type GraphQLContext, identityOf } from '../../platform/subgraph.js';
@@ -64,6 +64,7 @@ export class AccountsResolver {
     return id == null || id === identity.orgId ? toOrg(await this.accounts.org(identity)) : null;
   }
 
+  @Paged(pageLimits, 'first')
   @Query(() => UserConnection, { description: 'The users of the organisation, oldest first; at most 200 a page.' })
   async users(
     @Ctx() context: GraphQLContext,

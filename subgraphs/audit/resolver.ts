@@ -2,8 +2,9 @@
 import { Arg, Args, Ctx, FieldResolver, Mutation, Query, Resolver, Root } from 'type-graphql';
 import { requireCapability } from '../../platform/capabilities.js';
 import { IngestReceipt } from '../../platform/graphql/ingest-receipt.js';
-import { type Connection, toConnection } from '../../platform/graphql/types.js';
+import { type Connection, Paged, toConnection } from '../../platform/graphql/types.js';
 import type { Identity } from '../../platform/identity.js';
+import { pageLimits } from '../../platform/paging.js';
 import { callerWith, type GraphQLContext, identityOf } from '../../platform/subgraph.js';
 import type { AuditService } from './service.js';
 import {
@@ -28,6 +29,7 @@ export class AuditResolver {
     return (await this.audit.apps(identity)).map((names) => views.app(names));
   }
 
+  @Paged(pageLimits, 'first', 'last')
   @Query(() => LogEntryConnection, {
     description:
       'What happened in an app, newest first: activity and data changes, without debug entries; at most 200 a page. A walk through the ' +
@@ -57,6 +59,7 @@ export class AuditResolver {
 export class ActorResolver {
   constructor(private readonly audit: AuditService) {}
 
+  @Paged(pageLimits, 'first')
   @FieldResolver(() => LogEntryConnection, {
     description: 'What the actor did in the app, newest first; at most 200 a page.',
   })

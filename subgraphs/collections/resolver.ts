@@ -3,7 +3,7 @@ import { Arg, Args, Ctx, FieldResolver, ID, Mutation, Query, Resolver, Root, Sub
 import { requireCapability } from '../../platform/capabilities.js';
 import type { Cursors } from '../../platform/cursor.js';
 import { JSONScalar } from '../../platform/graphql/scalars.js';
-import { type Connection, ForwardPageArgs, toConnection } from '../../platform/graphql/types.js';
+import { type Connection, ForwardPageArgs, Paged, toConnection } from '../../platform/graphql/types.js';
 import { pageLimits, toCappedCount, toPage, toPageRequest } from '../../platform/paging.js';
 import { type PubSub, watchState } from '../../platform/pubsub.js';
 import { callerWith, type GraphQLContext, subscribedByParts } from '../../platform/subgraph.js';
@@ -41,6 +41,7 @@ export class CollectionsResolver {
     return row ? this.toCollection(row) : null;
   }
 
+  @Paged(pageLimits, 'first')
   @Query(() => CollectionConnection, {
     description: 'The organisation’s collections, oldest first, without removed ones; at most 200 a page.',
   })
@@ -81,6 +82,7 @@ export class CollectionsResolver {
     return this.collectionsService.lookup(row, key);
   }
 
+  @Paged(pageLimits, 'first')
   @FieldResolver(() => CollectionEntryConnection, {
     description: 'The entries, the next one to expire first; at most 200 a page.',
   })

@@ -1,5 +1,5 @@
 /** Datasets, ingest and the live tail in the graph: capability, service, map. */
-import { Arg, Ctx, Mutation, Query, Resolver, Root, Subscription } from 'type-graphql';
+import { Arg, Ctx, Directive, Mutation, Query, Resolver, Root, Subscription } from 'type-graphql';
 import { datasets } from '../../datasets/index.js';
 import { attributesColumn, type Column, type Dataset as DatasetDeclaration } from '../../datasets/types.js';
 import type { Cursors } from '../../platform/cursor.js';
@@ -30,12 +30,14 @@ export class EventsResolver {
     private readonly cursors: Cursors,
   ) {}
 
+  @Directive('@cacheControl(maxAge: 60, scope: PRIVATE)')
   @Query(() => [Dataset], { description: 'All datasets.' })
   datasets(@Ctx() context: GraphQLContext): Dataset[] {
     const identity = callerWith(context, 'events:read');
     return datasets.map((dataset) => this.#toDataset(identity, dataset));
   }
 
+  @Directive('@cacheControl(maxAge: 60, scope: PRIVATE)')
   @Query(() => Dataset, { nullable: true, description: 'One dataset by name or alias; null where there is none.' })
   dataset(
     @Ctx() context: GraphQLContext,

@@ -1,5 +1,5 @@
 /** The GraphQL shape of datasets, ingest and the live tail. */
-import { Field, ID, InputType, Int, ObjectType, registerEnumType } from 'type-graphql';
+import { Directive, Field, ID, InputType, Int, ObjectType, registerEnumType } from 'type-graphql';
 import { DateTimeScalar, JSONScalar } from '../../platform/graphql/scalars.js';
 import { TotalCount } from '../../platform/graphql/types.js';
 import type { CappedCount } from '../../platform/paging.js';
@@ -29,6 +29,7 @@ registerEnumType(ColumnType, {
   },
 });
 
+@Directive('@cacheControl(inheritMaxAge: true)')
 @ObjectType('Column', { simpleResolvers: true, description: 'A declared column of a dataset.' })
 export class Column {
   @Field(() => String, { description: 'As it is written in queries.' })
@@ -58,8 +59,10 @@ export class Dataset {
   columns!: Column[];
   @Field(() => TotalCount, { description: 'How many events the organisation has here, counted up to 10,000.' })
   eventCount!: () => Promise<CappedCount>;
+  @Directive('@cacheControl(maxAge: 0)')
   @Field(() => DateTimeScalar, { nullable: true, description: 'The oldest event’s time.' })
   firstEventAt!: () => Promise<string | null>;
+  @Directive('@cacheControl(maxAge: 0)')
   @Field(() => DateTimeScalar, { nullable: true, description: 'The newest event’s time.' })
   lastEventAt!: () => Promise<string | null>;
   @Field(() => Int, { description: 'How long events are kept, in days; 0 is for ever.' })

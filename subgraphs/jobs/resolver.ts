@@ -4,11 +4,11 @@ import { Arg, Args, Ctx, FieldResolver, ID, Mutation, Query, Resolver, Root, Sub
 import { mapAsyncIterable } from '../../platform/async-iterable.js';
 import { hasCapability } from '../../platform/capabilities.js';
 import type { Cursors } from '../../platform/cursor.js';
-import { type Connection, toConnection } from '../../platform/graphql/types.js';
+import { type Connection, Paged, toConnection } from '../../platform/graphql/types.js';
 import type { Identity } from '../../platform/identity.js';
 import { pageLimits, toPage, toPageRequest } from '../../platform/paging.js';
 import { callerWith, type GraphQLContext, type Reference, subscribedByParts } from '../../platform/subgraph.js';
-import { toResultConnection } from './result-page.js';
+import { resultLimits, toResultConnection } from './result-page.js';
 import type { JobRow, JobsService } from './service.js';
 import { isTerminal } from './states.js';
 import {
@@ -47,6 +47,7 @@ export class JobsResolver {
     return job ?? null;
   }
 
+  @Paged(pageLimits, 'first', 'last')
   @Query(() => JobConnection, {
     name: 'jobs',
     description: 'The jobs of the organisation, newest first; 50 a page where no size is given, at most 200.',
@@ -114,6 +115,7 @@ export class JobsResolver {
     return mapAsyncIterable(await this.jobs.watch(identity, id), (row) => this.#mapper(identity)(row));
   }
 
+  @Paged(resultLimits, 'first')
   @FieldResolver(() => ResultConnection, {
     nullable: true,
     description:

@@ -17,7 +17,8 @@ interface ResultPage {
   totalCount: CappedCount;
 }
 
-const limits = { default: 1_000, max: 10_000 };
+/** The page sizes of a job's result. */
+export const resultLimits = { default: 1_000, max: 10_000 };
 
 /** @throws INVALID_PAGE_SIZE, INVALID_CURSOR, also for a cursor of another job or organisation */
 export async function toResultConnection(
@@ -28,7 +29,7 @@ export async function toResultConnection(
   { first, after, offset }: ResultArgs,
 ): Promise<ResultPage> {
   const binding = { orgId: identity.orgId, list: 'job results', filters: { jobId: job.id, attempt: job.attempt } };
-  const { limit, position } = toPageRequest({ first, after }, limits, { cursors, binding });
+  const { limit, position } = toPageRequest({ first, after }, resultLimits, { cursors, binding });
   if (offset != null && offset < 0) {
     fail('INVALID_PAGE_SIZE', `"offset" is ${offset}; it takes 0 and more.`, { argument: 'offset' });
   }

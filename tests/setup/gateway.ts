@@ -5,8 +5,10 @@ import { WebSocket } from 'ws';
 import { startGateway } from '../../gateway/server.js';
 import { startBackground } from '../../platform/background.js';
 import type { Identity } from '../../platform/identity.js';
+import type { Platform } from '../../platform/platform.js';
 import { subgraphs } from '../../subgraphs/index.js';
 import { createTestPlatform, type TestPlatform } from './database.js';
+import { recordOperation } from './recording.js';
 
 export interface GraphQLAnswer<Data = Record<string, never>> {
   status: number;
@@ -15,14 +17,18 @@ export interface GraphQLAnswer<Data = Record<string, never>> {
   errors?: { message: string; path?: (string | number)[]; extensions: Record<string, unknown> & { code: string } }[];
 }
 
-export interface TestGateway extends TestPlatform {
-  url: string;
+/** Ways to ask a gateway. */
+export interface Callers {
   /** An access token of an identity. */
   tokenFor(identity: Identity): Promise<string>;
   /** Runs an operation over HTTP as the identity, or without a token. */
   query<Data>(identity: Identity | undefined, query: string, variables?: unknown): Promise<GraphQLAnswer<Data>>;
   /** A WebSocket client of the identity; the test disposes it. */
   webSocket(identity: Identity | undefined): Promise<Client>;
+}
+
+export interface TestGateway extends TestPlatform, Callers {
+  url: string;
 }
 
 export interface TestGatewayOptions {
@@ -43,17 +49,30 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
   });
   const background = options.workers ? await startBackground(platform, subgraphs) : undefined;
   const url = `http://127.0.0.1:${gateway.port}`;
+  return {
+    ...base,
+    ...callersOf(url, platform),
+    url,
+    close: async () => {
+      await gateway.drain();
+      await background?.stop(3_000);
+      await base.close();
+    },
+  };
+}
+
+/** Ways to ask the gateway at `url`. */
+export function callersOf(url: string, platform: Pick<Platform, 'tokens'>): Callers {
   const tokenFor = async (identity: Identity) => {
     const { orgId, tier, capabilities, subject } = identity;
     return (await platform.tokens.issue({ orgId, tier, capabilities, userId: subject.userId! }, Date.now())).token;
   };
   return {
-    ...base,
-    url,
     tokenFor,
     query: async (identity, query, variables) => {
       const headers: Record<string, string> = { 'content-type': 'application/json' };
       if (identity) headers.authorization = `Bearer ${await tokenFor(identity)}`;
+      recordOperation({ signedIn: identity !== undefined, query, variables });
       const response = await fetch(`${url}/graphql`, {
         method: 'POST',
         headers,
@@ -69,11 +88,6 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
         connectionParams: { authorization },
         retryAttempts: 0,
       });
-    },
-    close: async () => {
-      await gateway.drain();
-      await background?.stop(3_000);
-      await base.close();
     },
   };
 }

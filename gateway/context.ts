@@ -1,0 +1,23 @@
+/** What every operation carries through the gateway. */
+import type { GraphQLContext } from '../platform/subgraph.js';
+import type { TraceSpan } from '../platform/tracing.js';
+
+export interface RequestContext extends GraphQLContext {
+  /** Found again in answers, logs and traces. */
+  requestId: string;
+  /** When the answer must have gone out, in milliseconds since the epoch. */
+  deadline: number;
+  /** W3C trace context to send on to subgraphs. */
+  traceHeaders?: Record<string, string> | undefined;
+  /** The step of the trace that this is, where traces are on. */
+  span?: TraceSpan | undefined;
+  /** Written by the execution. An object of its own, since Apollo Server runs operations with a copy of the context. */
+  outcome?: {
+    /** What the subgraphs allow to be cached of the answer. */
+    cacheControl?: string | undefined;
+    /** The request arrived in order, and what it asks for is at fault. */
+    operationIsAtFault?: boolean;
+  };
+  /** The caller's own headers that foreign subgraphs are to see, by lower-case name; part of who the caller is. */
+  forwardedHeaders?: Record<string, string>;
+}

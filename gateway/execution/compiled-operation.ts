@@ -1,0 +1,41 @@
+/** What one operation of one version of the supergraph compiles to. */
+import type { ExecutionResult, GraphQLFormattedError } from 'graphql';
+import type { RequestContext } from '../context.js';
+import type { FetchOperation, Source, SubgraphAnswer, Variables } from '../sources/source.js';
+
+/** An answer in the shape of the operation, errors formatted for the client. */
+export interface OperationResult {
+  data?: Record<string, unknown> | null;
+  errors?: GraphQLFormattedError[];
+  extensions?: ExecutionResult['extensions'];
+  /** What the subgraphs allow to be cached, combined; undefined where one of them allows nothing. */
+  cacheControl?: string;
+}
+
+/** Variables as the client sent them, coerced values, and the errors of coercion. */
+export interface CoercedVariables {
+  /** What subgraphs get: as the client wrote it, with the operation's defaults. */
+  raw: Variables;
+  /** What conditions read. */
+  coerced: Variables;
+}
+
+export interface CompiledOperation {
+  kind: 'query' | 'mutation' | 'subscription';
+  /** The operation's own name. */
+  name: string | undefined;
+  /** Whether it asks for the schema. */
+  introspects: boolean;
+  /** Checks the variables. Answers errors with the code BAD_USER_INPUT where they do not fit. */
+  coerce(variables: Variables | undefined): CoercedVariables | { errors: GraphQLFormattedError[] };
+  /** The cost by @cost and @listSize with these variables. */
+  cost(variables: Variables): number;
+  /** Runs a query or mutation. */
+  execute(variables: CoercedVariables, context: RequestContext): Promise<OperationResult>;
+  /** For subscriptions. */
+  subscription?: {
+    upstream: { source: Source; operation: FetchOperation; variables(given: CoercedVariables): Variables | undefined };
+    /** Completes one event with the fields of other subgraphs. */
+    resolveEvent(event: SubgraphAnswer, variables: CoercedVariables, context: RequestContext): Promise<OperationResult>;
+  };
+}

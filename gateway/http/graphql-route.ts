@@ -1,0 +1,247 @@
+/**
+ * GraphQL over HTTP. An operation that is compiled already runs at once; everything else, from the first run of an
+ * operation to GET, persisted queries and bad input, goes through Apollo Server, whose answers look the same.
+ */
+import { HeaderMap } from '@apollo/server';
+import type { Config, OperationLimits } from '../../platform/config.js';
+import { fail } from '../../platform/errors.js';
+import { identityKey } from '../../platform/identity.js';
+import type { Logger } from '../../platform/logging.js';
+import { formatError } from '../apollo.js';
+import type { RequestContext } from '../context.js';
+import type { CompiledOperation } from '../execution/compiled-operation.js';
+import type { FederatedGateway } from '../federated-gateway.js';
+import type { Graph } from '../graph.js';
+import { checkNesting } from '../limits/json-depth.js';
+import type { Variables } from '../sources/source.js';
+import { readBody } from './body.js';
+import { type Answer, sendAnswer } from './caching.js';
+import { forwardedFrom } from './forwarded-headers.js';
+import type { Exchange, Route } from './listener.js';
+import { resolvePersisted, resolvePersistedAddress } from './persisted-operations.js';
+
+/** What the activity recorder wants to know of an answered request. */
+export type OnAnswered = (
+  exchange: Exchange,
+  what: { action: string; operation: string | null; responseMs: number },
+) => void;
+
+export interface GraphQLRouteOptions {
+  graph: Graph;
+  config: Pick<Config, 'graphqlBodyBytes' | 'shareInFlight' | 'forwardHeaders'>;
+  logger: Logger;
+  /** Answers requests for an event stream. */
+  streamEvents(exchange: Exchange, body: unknown): Promise<void>;
+  /** Is told of every request after its answer. */
+  onAnswered?: OnAnswered | undefined;
+}
+
+/** The parameters of the specification of GraphQL over HTTP. */
+interface GraphQLRequest {
+  query?: unknown;
+  operationName?: unknown;
+  variables?: unknown;
+  extensions?: unknown;
+}
+
+/** The route `/graphql`. */
+export function graphqlRoute(options: GraphQLRouteOptions): Route {
+  const { graph, config, onAnswered } = options;
+  const runCompiled = createWarmPath(options);
+  return {
+    path: '/graphql',
+    methods: ['GET', 'POST'],
+    authenticated: true,
+    async handle(exchange) {
+      const started = performance.now();
+      const { request } = exchange;
+      const text = request.method === 'POST' ? await readJsonText(exchange, config.graphqlBodyBytes) : undefined;
+      if (request.headers.accept?.includes('text/event-stream')) {
+        return options.streamEvents(exchange, text === undefined ? undefined : readRequest(text, graph));
+      }
+      const context = contextOf(exchange, config.forwardHeaders);
+      const { warm, body } = text === undefined ? {} : runCompiled(exchange, context, text);
+      const answered = warm && (await warm.answer);
+      await sendAnswer(exchange, answered ?? (await askApollo(graph, exchange, context, body)));
+      if (!onAnswered || !exchange.identity) return;
+      const named = answered ? warm!.operation : describe(body);
+      onAnswered(exchange, { ...named, responseMs: performance.now() - started });
+    },
+  };
+}
+
+interface WarmAnswer {
+  operation: { action: string; operation: string | null };
+  /** Undefined where the request itself is at fault, which Apollo Server tells. */
+  answer: Promise<Answer | undefined>;
+  /** The request's JSON, with the text of a persisted operation in it. */
+  body: unknown;
+}
+
+/**
+ * Runs operations that are compiled. Equal queries of one caller that run at the same time share one execution and one
+ * body; mutations never do.
+ */
+function createWarmPath({ graph, config, logger }: GraphQLRouteOptions) {
+  const { gateway, metrics, schemaIsPublic } = graph;
+  const inFlight = new Map<string, WarmAnswer>();
+  const share = config.shareInFlight === 'on';
+
+  const run = async (
+    compiled: CompiledOperation,
+    variables: Variables | undefined,
+    context: RequestContext,
+    contentType: string,
+  ) => {
+    const result = await gateway.run(compiled, variables, context);
+    if (result.data === undefined) return undefined;
+    const errors = result.errors?.map((error) => formatError(error, logger));
+    const body = Buffer.from(`${JSON.stringify(errors ? { errors, data: result.data } : { data: result.data })}\n`);
+    return { status: 200, contentType, body, cacheControl: result.cacheControl } satisfies Answer;
+  };
+
+  return (exchange: Exchange, context: RequestContext, text: string): { warm?: WarmAnswer; body: unknown } => {
+    const contentType = contentTypeFor(exchange.request.headers.accept);
+    const key = share ? `${contentType}\n${scopeOf(context)}\n${text}` : '';
+    const shared = share ? inFlight.get(key) : undefined;
+    if (shared) {
+      metrics.count('sharedExecutions');
+      return { warm: shared, body: shared.body };
+    }
+    const body = readRequest(text, graph);
+    const request = plainRequest(body, gateway);
+    if (contentType === undefined || !request) return { body };
+    const compiled = gateway.compiled(request.query, request.operationName);
+    if (!compiled || compiled.kind === 'subscription') return { body };
+    if (compiled.introspects && !exchange.identity && !schemaIsPublic) return { body };
+    const answer = run(compiled, request.variables, context, contentType);
+    const warm = { operation: { action: compiled.kind, operation: compiled.name ?? null }, answer, body };
+    if (share && compiled.kind === 'query') {
+      inFlight.set(key, warm);
+      const ended = () => inFlight.delete(key);
+      answer.then(ended, ended);
+    }
+    return { warm, body };
+  };
+}
+
+/** Callers of the same scope may be given the same answer. */
+const scopeOf = ({ identity, forwardedHeaders }: RequestContext): string =>
+  forwardedHeaders ? `${identityKey(identity)} ${JSON.stringify(forwardedHeaders)}` : identityKey(identity);
+
+/** The JSON of a request, with the text of a persisted operation in it. @throws BAD_USER_INPUT, as `resolvePersisted` */
+function readRequest(text: string, { limits, persisted }: Graph): unknown {
+  const body = parseBody(text, limits);
+  const isRequest = typeof body === 'object' && body !== null && !Array.isArray(body);
+  return isRequest ? resolvePersisted(persisted, body) : body;
+}
+
+interface PlainRequest {
+  query: string;
+  operationName: string | undefined;
+  variables: Variables | undefined;
+}
+
+/** A request with nothing unusual: a text or the hash of one that was compiled, variables and a name in their places. */
+function plainRequest(body: unknown, gateway: FederatedGateway): PlainRequest | undefined {
+  if (typeof body !== 'object' || body === null) return undefined;
+  const { query, operationName, variables, extensions } = body as GraphQLRequest;
+  if (operationName != null && typeof operationName !== 'string') return undefined;
+  if (variables != null && (typeof variables !== 'object' || Array.isArray(variables))) return undefined;
+  const text = extensions == null ? query : gateway.textOf(automaticHash(extensions));
+  if (typeof text !== 'string' || (query != null && query !== text)) return undefined;
+  return {
+    query: text,
+    operationName: operationName ?? undefined,
+    variables: (variables ?? undefined) as Variables | undefined,
+  };
+}
+
+/** The hash of an automatic persisted query; undefined for extensions that say anything else. */
+function automaticHash(extensions: unknown): string | undefined {
+  const { persistedQuery, ...others } = extensions as { persistedQuery?: { version?: unknown; sha256Hash?: unknown } };
+  if (Object.keys(others).length > 0 || persistedQuery?.version !== 1) return undefined;
+  return typeof persistedQuery.sha256Hash === 'string' ? persistedQuery.sha256Hash : undefined;
+}
+
+/** The media type of the answer; undefined where the client wants something that has to be negotiated. */
+function contentTypeFor(accept: string | undefined): string | undefined {
+  switch (accept) {
+    case undefined:
+    case '*/*':
+    case 'application/json':
+      return 'application/json; charset=utf-8';
+    case 'application/graphql-response+json':
+      return 'application/graphql-response+json; charset=utf-8';
+    default:
+      return undefined;
+  }
+}
+
+const contextOf = (exchange: Exchange, forwardHeaders: readonly string[]): RequestContext => ({
+  identity: exchange.identity,
+  remoteIp: exchange.remoteIp,
+  requestId: exchange.requestId,
+  deadline: exchange.deadline,
+  span: exchange.span,
+  traceHeaders: exchange.traceHeaders,
+  ...(forwardHeaders.length > 0 ? { forwardedHeaders: forwardedFrom(exchange.request, forwardHeaders) } : {}),
+});
+
+async function askApollo(
+  { apollo, persisted }: Graph,
+  { request, response, url }: Exchange,
+  context: RequestContext,
+  body: unknown,
+): Promise<Answer> {
+  const headers = new HeaderMap();
+  for (const [name, value] of Object.entries(request.headers)) {
+    if (value !== undefined) headers.set(name, Array.isArray(value) ? value.join(', ') : value);
+  }
+  const search = request.method === 'GET' ? resolvePersistedAddress(persisted, url) : url.search;
+  const outcome: NonNullable<RequestContext['outcome']> = {};
+  const answer = await apollo.executeHTTPGraphQLRequest({
+    httpGraphQLRequest: { method: request.method ?? 'GET', headers, search, body },
+    context: async () => ({ ...context, outcome }),
+  });
+  if (answer.body.kind !== 'complete') throw new Error('Apollo Server answered in parts, which nothing here asks for.');
+  for (const [name, value] of answer.headers) response.setHeader(name, value);
+  const contentType = answer.headers.get('content-type') ?? 'application/json; charset=utf-8';
+  // GraphQL over HTTP, 6.4.1: for application/json a well-formed request has 200, also where its operation is at fault.
+  const isWellFormed = outcome.operationIsAtFault === true && contentType.startsWith('application/json');
+  const status = answer.status ?? 200;
+  return {
+    status: isWellFormed && status === 400 ? 200 : status,
+    contentType,
+    body: Buffer.from(answer.body.string),
+    cacheControl: outcome.cacheControl,
+  };
+}
+
+/** The operation of a request, for the records, as far as its text tells. */
+function describe(request: unknown): { action: string; operation: string | null } {
+  const { query, operationName } = (request ?? {}) as GraphQLRequest;
+  const kind = typeof query === 'string' ? /^[\s,]*(query|mutation|subscription)\b(?:\s+(\w+))?/.exec(query) : null;
+  const operation = typeof operationName === 'string' ? operationName : (kind?.[2] ?? null);
+  return { action: kind?.[1] ?? 'query', operation };
+}
+
+async function readJsonText({ request }: Exchange, limitBytes: number): Promise<string> {
+  const body = await readBody(request, limitBytes);
+  const type = request.headers['content-type']?.split(';')[0]?.trim().toLowerCase();
+  if (type !== 'application/json') {
+    fail('UNSUPPORTED_MEDIA_TYPE', 'GraphQL over POST takes the content type application/json.', {
+      argument: 'Content-Type',
+    });
+  }
+  return body.toString('utf8');
+}
+
+function parseBody(text: string, limits: OperationLimits): unknown {
+  checkNesting(Buffer.from(text), limits);
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    fail('BAD_USER_INPUT', `The body is not JSON: ${(error as Error).message}.`, { argument: 'body' });
+  }
+}

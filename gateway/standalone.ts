@@ -1,0 +1,82 @@
+/**
+ * `npm run gateway -- --supergraph FILE --port N [--host H] [--no-auth]`: the gateway alone, over
+ * any composed Federation 2 supergraph and the addresses of the subgraphs that it names.
+ */
+import { readFile } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+import { systemClock } from '../platform/clock.js';
+import { ConfigError, loadConfig, requireSetting } from '../platform/config.js';
+import { manageLifecycle, runMain } from '../platform/lifecycle.js';
+import { createLogger } from '../platform/logging.js';
+import { Tokens } from '../platform/tokens.js';
+import { startEdge } from './edge.js';
+import { startGraph } from './graph.js';
+import { HttpSource } from './sources/http.js';
+import { watchSupergraph } from './supergraph/watch.js';
+
+const usage = `Usage: npm run gateway -- --supergraph FILE [--port N] [--host H] [--no-auth]
+
+  --supergraph FILE  a composed Federation 2 supergraph; it is watched, and a new one takes over while requests run
+  --port N           the port to listen on (PORT, 4000)
+  --host H           the address to listen on (HOST, 127.0.0.1)
+  --no-auth          asks nobody for a token; else access tokens are checked with TOKEN_SIGNING_KEY`;
+
+function readArguments() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        supergraph: { type: 'string' },
+        port: { type: 'string' },
+        host: { type: 'string' },
+        'no-auth': { type: 'boolean', default: false },
+      },
+    });
+    if (values.supergraph === undefined) throw new Error('--supergraph FILE is missing.');
+    return { ...values, supergraph: values.supergraph };
+  } catch (error) {
+    throw new ConfigError(`${(error as Error).message}\n\n${usage}`);
+  }
+}
+
+async function readSupergraph(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    throw new ConfigError(`The supergraph ${file} cannot be read: ${(error as Error).message}.`);
+  }
+}
+
+await runMain(async () => {
+  const { supergraph: file, port, host, 'no-auth': open } = readArguments();
+  const config = loadConfig({ ...process.env, ...(port === undefined ? {} : { PORT: port }) });
+  const logger = createLogger('gateway', config.logLevel);
+  const tokens = open ? undefined : new Tokens(requireSetting(config, 'tokenSigningKey'), config.accessTokenSeconds);
+  const graph = await startGraph({
+    config,
+    logger,
+    supergraphSdl: await readSupergraph(file),
+    scalars: [],
+    schemaIsPublic: open,
+    sourceFor: ({ name, url }) => new HttpSource({ name, url, settings: config, logger }),
+  }).catch((error: Error) => {
+    throw new ConfigError(`The supergraph ${file} cannot be served: ${error.message}`);
+  });
+  const edge = await startEdge({
+    config,
+    logger,
+    clock: systemClock,
+    tokens,
+    graph,
+    routes: [],
+    port: config.port,
+    host: host ?? config.host ?? '127.0.0.1',
+  });
+  const watch = watchSupergraph(file, graph.gateway, logger);
+  process.stdout.write(`The gateway is ready at ${edge.url}/graphql
+`);
+  manageLifecycle(logger, async () => {
+    watch.close();
+    await edge.drain();
+    await graph.close();
+  });
+});

@@ -1,0 +1,50 @@
+/** Counts the connections that stay open, and refuses those over a limit. */
+import { fail } from '../../platform/errors.js';
+import type { Identity } from '../../platform/identity.js';
+
+export class Admission {
+  #open = 0;
+  readonly #byUser = new Map<string, number>();
+
+  /**
+   * @param max how many may be open altogether
+   * @param maxPerUser how many of one user; callers without an identity share the other limit alone
+   */
+  constructor(
+    private readonly max: number,
+    private readonly maxPerUser: number,
+  ) {}
+
+  get open(): number {
+    return this.#open;
+  }
+
+  /** @returns what to call once when the connection is closed. @throws TOO_MANY_STREAMS */
+  enter(): () => void {
+    if (this.#open >= this.max) {
+      const message = `This gateway has its ${this.max} connections open already. Try again later.`;
+      fail('TOO_MANY_STREAMS', message, { limit: this.max });
+    }
+    this.#open += 1;
+    return () => {
+      this.#open -= 1;
+    };
+  }
+
+  /** @returns what to call once when the user's connection is closed. @throws TOO_MANY_STREAMS */
+  enterAs(identity: Identity | undefined): () => void {
+    if (!identity) return () => {};
+    const user = `${identity.orgId} ${identity.subject.id}`;
+    const open = this.#byUser.get(user) ?? 0;
+    if (open >= this.maxPerUser) {
+      const message = `This user has ${this.maxPerUser} connections open already. Close one first.`;
+      fail('TOO_MANY_STREAMS', message, { limit: this.maxPerUser });
+    }
+    this.#byUser.set(user, open + 1);
+    return () => {
+      const left = this.#byUser.get(user)! - 1;
+      if (left > 0) this.#byUser.set(user, left);
+      else this.#byUser.delete(user);
+    };
+  }
+}

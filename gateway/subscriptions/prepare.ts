@@ -1,0 +1,120 @@
+/** From what a client sends over a long-lived connection to an operation that can run. */
+import { type DocumentNode, GraphQLError, type GraphQLFormattedError, getOperationAST } from 'graphql';
+import type { OperationLimits } from '../../platform/config.js';
+import type { RequestContext } from '../context.js';
+import type { FederatedGateway } from '../federated-gateway.js';
+import { parseOperation, validateOperation } from '../limits/operation-limits.js';
+import type { Variables } from '../sources/source.js';
+import type { Subscribed } from './execution.js';
+
+/** An operation as GraphQL over HTTP and over WebSocket spell it, its fields checked. */
+export interface OperationRequest {
+  query: string | undefined;
+  operationName: string | undefined;
+  variables: Variables | undefined;
+  extensions: Record<string, unknown> | undefined;
+}
+
+/** A subscription that can be opened. */
+export interface SubscriptionPlan extends Subscribed {
+  kind: 'subscription';
+  query: string;
+  operationName: string | undefined;
+  /** As the client sent them. */
+  given: Variables | undefined;
+}
+
+export type Prepared =
+  | SubscriptionPlan
+  /** A query or mutation, or `unknown` where only the extensions name it. */
+  | { kind: 'query' | 'mutation' | 'unknown' }
+  /** `early` where the document is at fault, and not what was sent with it. */
+  | { kind: 'refused'; errors: readonly GraphQLFormattedError[]; early: boolean };
+
+/** Who asks; `identity` may answer differently for each. */
+export type Caller = Pick<RequestContext, 'identity' | 'remoteIp' | 'forwardedHeaders'>;
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const refuse = (errors: readonly GraphQLFormattedError[], early = true): Prepared => ({
+  kind: 'refused',
+  errors,
+  early,
+});
+
+/** Reads the fields of an operation. @returns the error that names the wrong one */
+export function readOperation(payload: unknown): OperationRequest | GraphQLFormattedError {
+  const wrong = (argument: string, what: string): GraphQLFormattedError => ({
+    message: `\`${argument}\` ${what}.`,
+    extensions: { code: 'BAD_USER_INPUT', argument },
+  });
+  if (!isObject(payload)) return wrong('payload', 'has to be an object with a `query`');
+  const { query, operationName, variables, extensions } = payload;
+  if (query != null && typeof query !== 'string') return wrong('query', 'has to be a string');
+  if (query == null && extensions == null) return wrong('query', 'is missing: send the operation’s text');
+  if (operationName != null && typeof operationName !== 'string') return wrong('operationName', 'has to be a string');
+  if (variables != null && !isObject(variables)) return wrong('variables', 'has to be an object');
+  if (extensions != null && !isObject(extensions)) return wrong('extensions', 'has to be an object');
+  return {
+    query: query ?? undefined,
+    operationName: operationName ?? undefined,
+    variables: variables ?? undefined,
+    extensions: extensions ?? undefined,
+  };
+}
+
+/** Parses and validates within the limits. @returns the document with the operation in it, or the errors */
+export function checkDocument(
+  gateway: Pick<FederatedGateway, 'apiSchema'>,
+  query: string,
+  operationName: string | undefined,
+  limits: OperationLimits,
+): DocumentNode | readonly GraphQLError[] {
+  try {
+    const document = parseOperation(query, limits);
+    const errors = validateOperation(gateway.apiSchema, document, limits);
+    if (errors.length > 0) return errors;
+    if (getOperationAST(document, operationName)) return document;
+    const message = 'The operation to run is not named, or not in the document.';
+    return [new GraphQLError(message, { extensions: { code: 'OPERATION_RESOLUTION_FAILURE' } })];
+  } catch (error) {
+    if (error instanceof GraphQLError) return [error];
+    throw error;
+  }
+}
+
+/** Compiles a subscription and checks what was sent with it; other operations are only told apart. Never throws. */
+export async function prepare(
+  gateway: FederatedGateway,
+  { query, operationName, variables }: OperationRequest,
+  limits: OperationLimits,
+): Promise<Prepared> {
+  if (query === undefined) return { kind: 'unknown' };
+  let compiled = gateway.compiled(query, operationName);
+  if (!compiled) {
+    const checked = checkDocument(gateway, query, operationName, limits);
+    if (!('kind' in checked)) return refuse(checked.map((error) => error.toJSON()));
+    const { operation } = getOperationAST(checked, operationName)!;
+    if (operation !== 'subscription') return { kind: operation };
+    try {
+      compiled = await gateway.compile(checked, query, operationName);
+    } catch (error) {
+      return refuse([toPlanError(error)]);
+    }
+  }
+  const { kind, subscription } = compiled;
+  if (kind !== 'subscription') return { kind };
+  if (!subscription) return refuse([toPlanError(undefined)]);
+  const coerced = compiled.coerce(variables);
+  if ('errors' in coerced) return refuse(coerced.errors, false);
+  const tooCostly = gateway.costError(compiled, coerced.raw);
+  if (tooCostly) return refuse([tooCostly], false);
+  return { kind: 'subscription', compiled, subscription, variables: coerced, query, operationName, given: variables };
+}
+
+/** A document that is valid and yet cannot be planned; anything else is a fault of ours, and told without its text. */
+const toPlanError = (error: unknown): GraphQLFormattedError => {
+  if (error instanceof GraphQLError) return error.toJSON();
+  return { message: 'This subscription cannot be planned.', extensions: { code: 'OPERATION_NOT_PLANNABLE' } };
+};

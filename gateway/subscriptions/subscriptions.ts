@@ -1,0 +1,194 @@
+/** All subscriptions of the gateway: opened, shared among equal callers, and carried over to a new supergraph. */
+import { GraphQLError, type GraphQLFormattedError, parse } from 'graphql';
+import type { Clock } from '../../platform/clock.js';
+import { type Config, operationLimitsOf } from '../../platform/config.js';
+import { HarborwatchError } from '../../platform/errors.js';
+import { identityKey } from '../../platform/identity.js';
+import type { Logger } from '../../platform/logging.js';
+import { formatError } from '../apollo.js';
+import type { RequestContext } from '../context.js';
+import type { OperationResult } from '../execution/compiled-operation.js';
+import type { FederatedGateway } from '../federated-gateway.js';
+import type { Variables } from '../sources/source.js';
+import { Execution, type Subscribed } from './execution.js';
+import { Message } from './message.js';
+import { type Caller, prepare, type SubscriptionPlan } from './prepare.js';
+import { readSharingRules, type Sharing, type SharingRules, sharingOf } from './stream-sharing.js';
+import type { Sink, Subscriber } from './subscriber.js';
+import { Upstream } from './upstream.js';
+
+export interface SubscriptionsOptions {
+  gateway: FederatedGateway;
+  config: Config;
+  clock: Clock;
+  logger: Logger;
+}
+
+/** An execution with what it takes to plan it again. */
+interface Running {
+  execution: Execution;
+  plan: SubscriptionPlan;
+}
+
+export class Subscriptions {
+  readonly #options: SubscriptionsOptions;
+  readonly #executions = new Map<string, Running>();
+  readonly #upstreams = new Map<string, Upstream>();
+  /** Also those that nobody joins any more. */
+  readonly #running = new Set<Running>();
+  readonly #stopListening: () => void;
+  #rules: SharingRules;
+
+  constructor(options: SubscriptionsOptions) {
+    const { gateway } = options;
+    this.#options = options;
+    this.#rules = readSharingRules(gateway.supergraphSdl);
+    this.#stopListening = gateway.onSchemaLoadOrUpdate(({ coreSupergraphSdl }) => this.#reload(coreSupergraphSdl));
+  }
+
+  /** How much is shared. */
+  get figures(): { executions: number; upstreams: number } {
+    return { executions: this.#running.size, upstreams: this.#upstreams.size };
+  }
+
+  /** Opens a subscription, or joins an equal one. Errors of its source go to the sink like those of its events. */
+  open(plan: SubscriptionPlan, caller: Caller, sink: Sink): Subscriber {
+    const { compiled, query, operationName, variables } = plan;
+    const scope = scopeKey(caller);
+    const key = canonical([scope, operationName ?? null, variables.raw, query]);
+    const known = this.#executions.get(key);
+    if (known?.execution.joinableFor(compiled)) return known.execution.join(sink);
+    const sharing = sharingOf(this.#rules, parse(query), operationName, variables.raw);
+    const running: Running = { plan, execution: this.#execute(plan, caller, scope, sharing, () => ended()) };
+    const ended = () => {
+      this.#running.delete(running);
+      if (this.#executions.get(key) === running) this.#executions.delete(key);
+    };
+    this.#executions.set(key, running);
+    this.#running.add(running);
+    return running.execution.join(sink);
+  }
+
+  close(): void {
+    this.#stopListening();
+  }
+
+  #execute(plan: SubscriptionPlan, caller: Caller, scope: string, sharing: Sharing, onEnd: () => void): Execution {
+    const { logger, config } = this.#options;
+    return new Execution(plan, this.#upstream(plan, caller, scope, sharing), {
+      sharing,
+      bounds: { messages: config.subscriptionQueueMessages, bytes: config.subscriptionQueueBytes },
+      complete: async ({ subscription, variables }, event) => {
+        try {
+          const result = await subscription.resolveEvent(event, variables, this.#contextFor(caller));
+          return formatted(result, logger);
+        } catch (error) {
+          return { data: null, errors: [this.#explain(error)] };
+        }
+      },
+      explain: ({ errors = [] }) => Message.ofErrors(errors.map((error) => formatError(error, logger))),
+      onEnd,
+    });
+  }
+
+  #upstream({ subscription, variables }: SubscriptionPlan, caller: Caller, scope: string, sharing: Sharing): Upstream {
+    const { source, operation } = subscription.upstream;
+    const given = subscription.upstream.variables(variables);
+    const key = canonical([scope, source.name, given ?? null, operation.text]);
+    const known = this.#upstreams.get(key);
+    if (known?.joinable && known.source === source) return known;
+    const upstream: Upstream = new Upstream(source, sharing, {
+      onEnd: () => {
+        if (this.#upstreams.get(key) === upstream) this.#upstreams.delete(key);
+      },
+      explain: (error) => ({ errors: [this.#explain(error)] }),
+    });
+    this.#upstreams.set(key, upstream);
+    void upstream.open(source.subscribe(operation, given, this.#contextFor(caller)));
+    return upstream;
+  }
+
+  /**
+   * What subgraphs see of a shared subscription. It belongs to no single connection or token: each lasts as long as it
+   * likes, and only what all sharers have in common is told. Every event has a deadline of its own.
+   */
+  #contextFor({ identity, forwardedHeaders }: Caller): RequestContext {
+    const { clock, config } = this.#options;
+    const requestId = crypto.randomUUID();
+    const deadline = () => clock.now() + config.operationTimeoutMs;
+    const { expiresAtMs, ...lasting } = identity ?? {};
+    return {
+      identity: identity && {
+        ...(lasting as typeof identity),
+        requestId,
+        get deadline() {
+          return deadline();
+        },
+      },
+      remoteIp: null,
+      requestId,
+      deadline: deadline(),
+      ...(forwardedHeaders ? { forwardedHeaders } : {}),
+    };
+  }
+
+  /** What a client is told of something that was thrown. */
+  #explain(error: unknown): GraphQLFormattedError {
+    const { logger } = this.#options;
+    if (error instanceof HarborwatchError) {
+      return { message: error.message, extensions: { code: error.code, ...error.details } };
+    }
+    if (error instanceof GraphQLError) return formatError(error.toJSON(), logger, error);
+    return formatError({ message: String(error) }, logger, error);
+  }
+
+  /** A new supergraph: what runs ends its event on the old one, and goes on if it still means the same. */
+  #reload(supergraphSdl: string): void {
+    this.#rules = readSharingRules(supergraphSdl);
+    for (const running of this.#running) running.execution.replan(() => this.#planAgain(running));
+  }
+
+  async #planAgain(running: Running): Promise<Subscribed | Message> {
+    const { gateway, config } = this.#options;
+    const { query, operationName, given, subscription, variables } = running.plan;
+    const request = { query, operationName, variables: given, extensions: undefined };
+    const prepared = await prepare(gateway, request, operationLimitsOf(config));
+    if (prepared.kind !== 'subscription') return reloaded;
+    const upstream = prepared.subscription.upstream;
+    const isSame =
+      upstream.source === subscription.upstream.source &&
+      upstream.operation.text === subscription.upstream.operation.text &&
+      canonical(upstream.variables(prepared.variables)) === canonical(subscription.upstream.variables(variables));
+    if (!isSame) return reloaded;
+    running.plan = prepared;
+    return prepared;
+  }
+}
+
+const reloaded = Message.ofErrors([
+  {
+    message: 'The graph has changed, and this subscription does not mean the same any more. Subscribe again.',
+    extensions: { code: 'SUBSCRIPTION_SCHEMA_RELOAD' },
+  },
+]);
+
+/** Callers with equal keys may be answered alike: whatever subgraphs see of a caller is in it. */
+const scopeKey = ({ identity, forwardedHeaders }: Caller): string =>
+  forwardedHeaders ? canonical([identityKey(identity), forwardedHeaders]) : identityKey(identity);
+
+/** JSON with the keys of objects in order. */
+export function canonical(value: unknown): string {
+  return JSON.stringify(value, (_key, part: unknown) => {
+    if (typeof part !== 'object' || part === null || Array.isArray(part)) return part;
+    return Object.fromEntries(Object.entries(part as Variables).sort(([one], [other]) => (one < other ? -1 : 1)));
+  });
+}
+
+/** A result as clients get it. */
+export function formatted({ data, errors, extensions }: OperationResult, logger: Logger): OperationResult {
+  return {
+    ...(data === undefined ? {} : { data }),
+    ...(errors ? { errors: errors.map((error) => formatError(error, logger)) } : {}),
+    ...(extensions ? { extensions } : {}),
+  };
+}
