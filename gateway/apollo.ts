@@ -96,7 +96,11 @@ export async function startApollo(
       error: (message) => logger.error(message),
     },
     // What may be cached is told by our own executor.
-    plugins: [ApolloServerPluginCacheControlDisabled(), notesFaults, ...(options.schemaIsPublic ? [] : [schemaNeedsIdentity])],
+    plugins: [
+      ApolloServerPluginCacheControlDisabled(),
+      notesFaults,
+      ...(options.schemaIsPublic ? [] : [schemaNeedsIdentity]),
+    ],
     formatError: (formatted, error) => {
       const behind = errorBehind(unwrapResolverError(error), limits);
       return formatError(behind?.toJSON() ?? formatted, logger, error);

@@ -20,6 +20,8 @@ export interface EdgeOptions {
   clock: Clock;
   /** What access tokens are checked with; undefined where nobody has to show one. */
   tokens: Tokens | undefined;
+  /** Refuses callers without one. Where subgraphs decide field by field, as ours do, they are let in. Default false. */
+  requiresToken?: boolean;
   graph: Graph;
   /** What is served beside the graph and its health. */
   routes: Route[];

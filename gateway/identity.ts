@@ -6,6 +6,7 @@ import type { Tokens } from '../platform/tokens.js';
 /**
  * Reads `Bearer <access token>`.
  * @param deadline when the answer must have gone out, in milliseconds since the epoch
+ * @param isRequired refuses callers who send nothing
  * @returns undefined where nothing was sent: some fields need no token
  * @throws UNAUTHENTICATED or TOKEN_EXPIRED
  */
@@ -14,8 +15,12 @@ export async function authenticate(
   authorization: string | undefined,
   requestId: string,
   deadline: number,
+  isRequired = false,
 ): Promise<Identity | undefined> {
-  if (authorization === undefined || authorization.trim() === '') return undefined;
+  if (authorization === undefined || authorization.trim() === '') {
+    if (!isRequired) return undefined;
+    fail('UNAUTHENTICATED', 'This gateway takes signed-in callers only: send `Authorization: Bearer <access token>`.');
+  }
   const token = /^Bearer +(\S+)$/i.exec(authorization.trim())?.[1];
   if (token === undefined) fail('UNAUTHENTICATED', 'The Authorization header takes `Bearer <access token>`.');
   const claims = await tokens.verify(token);

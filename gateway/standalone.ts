@@ -66,6 +66,8 @@ await runMain(async () => {
     logger,
     clock: systemClock,
     tokens,
+    // Foreign subgraphs do not know our identities: the gateway alone keeps strangers out.
+    requiresToken: !open,
     graph,
     routes: [],
     port: config.port,

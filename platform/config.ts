@@ -93,7 +93,9 @@ export function parseSubgraphUrls(value: string): ReadonlyMap<string, string> | 
 
 /** What belongs to one connection or body (RFC 9110, 7.6.1), or is ours to set. */
 const ownHeaders = new Set(
-  'connection,content-encoding,content-length,content-type,expect,host,keep-alive,proxy-authenticate,proxy-authorization,te,trailer,transfer-encoding,upgrade,x-request-id'.split(','),
+  'connection,content-encoding,content-length,content-type,expect,host,keep-alive,proxy-authenticate,proxy-authorization,te,trailer,transfer-encoding,upgrade,x-request-id'.split(
+    ',',
+  ),
 );
 
 function parseHeaderNames(value: string): readonly string[] | undefined {
@@ -110,7 +112,7 @@ function parseOrigins(value: string): readonly string[] | undefined {
 
 /** The table of settings. The key is the name in code. */
 export const settings = {
-  port: integer('PORT', 4000, 1, 65_535, 'The port of the gateway: GraphQL, GraphiQL and ingest.'),
+  port: integer('PORT', 4000, 0, 65_535, 'The port of the gateway: GraphQL, GraphiQL and ingest. 0 takes a free one.'),
   host: text(
     'HOST',
     'The address that the gateway listens on. Default 127.0.0.1: this machine only.',
@@ -220,7 +222,14 @@ export const settings = {
     100,
     5,
     1_000,
-    'How deep lists and objects may nest in a request’s JSON and in the values of an operation.',
+    'How deep lists and objects may nest in the JSON of a request.',
+  ),
+  graphqlMaxLiteralNesting: integer(
+    'GRAPHQL_MAX_LITERAL_NESTING',
+    10,
+    1,
+    40,
+    'How deep lists and objects may nest where an operation’s text holds them; variables may nest as the JSON may.',
   ),
   graphqlMaxCost: integer(
     'GRAPHQL_MAX_COST',
@@ -488,8 +497,10 @@ export interface OperationLimits {
   selections: number;
   /** Pairs of selections of the same field, which validation compares. */
   repetitions: number;
-  /** Levels of lists and objects in JSON and in values. */
+  /** Levels of lists and objects in JSON. */
   nesting: number;
+  /** Levels of lists and objects in the text. */
+  literalNesting: number;
   cost: number;
 }
 
@@ -504,6 +515,7 @@ export const operationLimitSettings = {
   selections: 'graphqlMaxSelections',
   repetitions: 'graphqlMaxRepetitions',
   nesting: 'graphqlMaxNesting',
+  literalNesting: 'graphqlMaxLiteralNesting',
   cost: 'graphqlMaxCost',
 } as const satisfies Record<keyof OperationLimits, keyof Config>;
 

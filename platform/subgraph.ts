@@ -207,7 +207,7 @@ function executorOf(
   /** @throws GraphQLError for a syntax error */
   const parsed = ({ query, operationName }: Omit<SubgraphOperation, 'variables'>): ParsedOperation => {
     // No document begins with a number, so the two kinds of keys never meet.
-    const key = operationName === undefined ? query : `${operationName.length} ${operationName} ${query}`;
+    const key = operationName == null ? query : `${operationName.length} ${operationName} ${query}`;
     let operation = operations.get(key);
     if (!operation) {
       // The gateway's planner wrote it against this very schema, so it is not validated again.

@@ -61,13 +61,16 @@ async function errorsOf(doors: Doors, door: (typeof doorNames)[number], request:
   }
   return new Promise((resolve, reject) => {
     let told: Told[] = [];
-    doors.client.subscribe(request as { query: string }, {
-      next: ({ errors = [] }) => {
-        told = errors as unknown as Told[];
+    doors.client.subscribe(
+      { query: '', ...request },
+      {
+        next: ({ errors = [] }) => {
+          told = errors as unknown as Told[];
+        },
+        error: (errors) => (Array.isArray(errors) ? resolve(errors as unknown as Told[]) : reject(errors)),
+        complete: () => resolve(told),
       },
-      error: (errors) => (Array.isArray(errors) ? resolve(errors as unknown as Told[]) : reject(errors)),
-      complete: () => resolve(told),
-    });
+    );
   });
 }
 
@@ -76,7 +79,7 @@ const times = (count: number, make: (index: number) => string) =>
 
 /** An activity log of actors with an activity of their own, and so on. */
 const nestedFields = (depth: number) => {
-  const fields = ['activityLog(app: "a", days: 1, first: 0)', 'nodes', 'actor'];
+  const fields = ['activityLog(app: "a", days: 1, first: 0) @skip(if: true)', 'nodes', 'actor'];
   while (fields.length < depth - 1) fields.push('activity(days: 1, first: 0)', 'nodes', 'actor');
   const used = fields.slice(0, depth - 1);
   return `{ ${used.join(' { ')} { __typename ${'} '.repeat(used.length)} }`;
@@ -90,8 +93,8 @@ const cases: [string, number, (n: number) => Request][] = [
   ['rootFields', 20, (n) => ({ query: `{ ${'__typename '.repeat(n)} }` })],
   ['directives', 20, (n) => ({ query: `{ viewer { ${'__typename @skip(if: false) '.repeat(n)} } }` })],
   [
-    'nesting',
-    100,
+    'literalNesting',
+    10,
     (n) => ({ query: `{ collection(id: "x") { lookup(key: ${'['.repeat(n) + ']'.repeat(n)}) { key } } }` }),
   ],
   [
@@ -240,10 +243,11 @@ describe('persisted operations', () => {
       const { errors = [] } = (await response.json()) as { errors?: Told[] };
       return [response.status, ...codes(errors)];
     };
-    const known = { extensions: persistedQuery(other) };
+    const fresh = 'query Fresh { viewer { user { name } } }';
+    const known = { extensions: persistedQuery(fresh) };
     expect(await ask(known)).toEqual([200, 'PERSISTED_QUERY_NOT_FOUND']);
     expect(await ask({ query: '{ __typename }', ...known })).toEqual([400, 'BAD_REQUEST']);
-    expect(await ask({ query: other, ...known })).toEqual([200]);
+    expect(await ask({ query: fresh, ...known })).toEqual([200]);
     expect(await ask(known)).toEqual([200]);
   });
 });

@@ -100,7 +100,7 @@ export class AnswerReader {
 
   #readHead(buffer: Buffer, at: number, length: number): number {
     const known = this.#text.length;
-    this.#text += buffer.latin1Slice(at, length);
+    this.#text += buffer.toString('latin1', at, length);
     const headEnd = this.#text.indexOf('\r\n\r\n');
     if (headEnd < 0) return length;
     const head = this.#text.slice(0, headEnd + 2);
@@ -134,10 +134,10 @@ export class AnswerReader {
     }
     const lineEnd = buffer.indexOf('\n', at);
     if (lineEnd < 0 || lineEnd >= length) {
-      this.#text += buffer.latin1Slice(at, length);
+      this.#text += buffer.toString('latin1', at, length);
       return length;
     }
-    const line = (this.#text + buffer.latin1Slice(at, lineEnd)).trim();
+    const line = (this.#text + buffer.toString('latin1', at, lineEnd)).trim();
     this.#text = '';
     const size = Number.parseInt(line, 16);
     // The chunk of size 0 is the last one, and an empty line ends it.

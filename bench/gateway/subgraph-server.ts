@@ -26,14 +26,14 @@ function serveSocket(socket: Socket, schema: GraphQLSchema, answers: Map<string,
     pending = pending ? Buffer.concat([pending, chunk]) : chunk;
     const headEnd = pending.indexOf('\r\n\r\n');
     if (headEnd < 0) return;
-    const length = /content-length: *(\d+)/i.exec(pending.latin1Slice(0, headEnd));
+    const length = /content-length: *(\d+)/i.exec(pending.toString('latin1', 0, headEnd));
     if (!length) {
       socket.end('HTTP/1.1 411 Length Required\r\ncontent-length: 0\r\nconnection: close\r\n\r\n');
       return;
     }
     const end = headEnd + 4 + Number(length[1]);
     if (pending.length < end) return;
-    const body = pending.utf8Slice(headEnd + 4, end);
+    const body = pending.toString('utf8', headEnd + 4, end);
     pending = pending.length > end ? pending.subarray(end) : undefined;
     const known = answers.get(body);
     if (known) {

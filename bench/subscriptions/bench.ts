@@ -77,10 +77,12 @@ export const subscriptions: Bench = {
         if (cpu.length > 0) figures[`${name}MessageCpuUs`] = median(cpu);
         say(`${name}: ${measured.map((result) => Math.round(result.messagesPerSecond)).join(' ')} messages/s`);
       }
-      const ratio = (figures.federatedMessagesPerSecond ?? Number.NaN) / (figures.bareMessagesPerSecond ?? Number.NaN);
+      const ratios: Record<string, number> = {};
+      const { federatedMessagesPerSecond: ours, bareMessagesPerSecond: theirs } = figures;
+      if (ours !== undefined && theirs !== undefined) ratios.federatedVsBare = ours / theirs;
       return {
         figures,
-        ratios: Number.isFinite(ratio) ? { federatedVsBare: ratio } : {},
+        ratios,
         floors,
         scale: {
           sockets,

@@ -74,7 +74,7 @@ function subscribe(port: number): Promise<Socket> {
     });
     const read = (length: number) => {
       if (upgraded) return frames.read(shared, 0, length);
-      head += shared.latin1Slice(0, length);
+      head += shared.toString('latin1', 0, length);
       const headEnd = head.indexOf('\r\n\r\n');
       if (headEnd < 0) return;
       if (!head.startsWith('HTTP/1.1 101')) return reject(new Error(`No WebSocket: ${head.slice(0, 300)}`));

@@ -118,6 +118,8 @@ export interface ListenerOptions {
   logger: Logger;
   clock: Clock;
   /** What access tokens are checked with; undefined where nobody has to show one. */
+  /** Refuses callers without one. Default false. */
+  requiresToken?: boolean;
   tokens: Tokens | undefined;
   metrics?: GatewayMetrics | undefined;
   tracing?: Tracing | undefined;
@@ -186,8 +188,8 @@ export function createListener(options: ListenerOptions, routes: Route[]): Reque
       // Without a token there is nothing to wait for.
       const { authorization } = request.headers;
       const identity =
-        route.authenticated && tokens && authorization !== undefined
-          ? await authenticate(tokens, authorization, requestId, deadline)
+        route.authenticated && tokens && (authorization !== undefined || options.requiresToken)
+          ? await authenticate(tokens, authorization, requestId, deadline, options.requiresToken)
           : undefined;
       await route.handle({
         request,

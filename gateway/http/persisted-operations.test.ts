@@ -71,7 +71,7 @@ describe('a manifest', () => {
     expect(await findBroken(manifest, schema, operationLimitsOf(loadConfig({})))).toEqual([
       { id: 'gone', message: 'Cannot query field "other" on type "Query".' },
       { id: 'broken', message: 'Syntax Error: Expected Name, found <EOF>.' },
-      { id: 'deep', message: 'The operation nests fields 12 deep; the limit is 10.' },
+      { id: 'deep', message: 'The operation nests selections 12 deep; the limit is 10.' },
     ]);
   });
 });
@@ -94,7 +94,7 @@ describe('a request', () => {
     expect(await resolve({ documentId: sha256(text), query: text }, only)).toEqual({ query: text });
     const extensions = { ...persistedQuery(sha256(text)), trace: true };
     expect(await resolve({ extensions, ...rest }, only)).toEqual({ query: text, extensions: { trace: true }, ...rest });
-    expect(await resolve({ extensions: persistedQuery(sha256(text)), query: null }, only)).toEqual({ query: text });
+    expect(await resolve({ extensions: persistedQuery(sha256(text)), query: '' }, only)).toEqual({ query: text });
     expect(await resolve({ query: text }, only)).toEqual({ query: text });
   });
 
@@ -129,6 +129,7 @@ describe('a request', () => {
   it('leaves hashes that the manifest does not know to the automatic persisted queries', async () => {
     const known = { extensions: persistedQuery(sha256(other)) };
     expect(await resolve(known)).toEqual(known);
+    expect(await resolve({ ...known, query: '' })).toEqual(known);
     expect(await resolve({ ...known, query: other })).toEqual({ ...known, query: other });
     expect(await resolve(known, true)).toBe('PERSISTED_OPERATION_UNKNOWN');
   });

@@ -147,15 +147,21 @@ export function resolvePersisted<Request extends OperationRequest>(
       fail('PERSISTED_OPERATION_UNKNOWN', `No persisted operation has the id "${id.slice(0, maxIdLength)}".`);
     }
     checkHash(id, query);
+    if (isAbsent(query)) return without(request, 'query');
   } else if (only && !texts.has(query as string)) {
     fail('PERSISTED_OPERATION_REQUIRED', 'This gateway runs persisted operations only; send the id of one.');
   }
   return request;
 }
 
+function without<Request extends OperationRequest>({ ...request }: Request, key: keyof OperationRequest): Request {
+  delete request[key];
+  return request;
+}
+
 function resolved<Request extends OperationRequest>(request: Request, id: string, text: string): Request {
   const { documentId, extensions, query, ...rest } = request;
-  if (query != null && query !== text) {
+  if (!isAbsent(query) && query !== text) {
     fail('BAD_REQUEST', `The text is not the one of the persisted operation "${id}"; send the id alone.`, {
       argument: 'query',
     });
@@ -203,10 +209,13 @@ function hashOf(persistedQuery: unknown): string {
   return sha256Hash as string;
 }
 
+/** Clients whose protocol asks for a text send an empty one with the id. */
+const isAbsent = (query: unknown): boolean => query == null || query === '';
+
 /** Checks what a client registers, or asks for, among the automatic persisted queries. */
 function checkHash(hash: string, query: unknown): void {
   if (!sha256Pattern.test(hash)) wrongHash('has to be 64 hexadecimal digits in lower case');
-  if (typeof query === 'string' && sha256(query) !== hash) wrongHash('is not the SHA-256 of `query`');
+  if (typeof query === 'string' && query !== '' && sha256(query) !== hash) wrongHash('is not the SHA-256 of `query`');
 }
 
 function wrongHash(what: string): never {

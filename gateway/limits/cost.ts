@@ -131,8 +131,10 @@ class Compiler {
 
   /** The same fields come up again under each type that spreads them: compiled each time, they would grow exponentially. */
   #once(key: string, compile: () => Amount): Amount {
-    let amount = this.#known.get(key);
-    if (amount === undefined) this.#known.set(key, (amount = compile()));
+    const known = this.#known.get(key);
+    if (known !== undefined) return known;
+    const amount = compile();
+    this.#known.set(key, amount);
     return amount;
   }
 
@@ -283,8 +285,8 @@ class Compiler {
   }
 
   #idOf(node: FieldNode): number {
-    let id = this.#ids.get(node);
-    if (id === undefined) this.#ids.set(node, (id = this.#ids.size));
+    const id = this.#ids.get(node) ?? this.#ids.size;
+    this.#ids.set(node, id);
     return id;
   }
 

@@ -5,13 +5,14 @@ import { HarborwatchError } from '../../platform/errors.js';
 const messages: Record<keyof OperationLimits, (value: string) => string> = {
   tokens: (value) => `The document has ${value} tokens`,
   lines: (value) => `The document has ${value} lines`,
-  depth: (value) => `The operation nests fields ${value} deep`,
+  depth: (value) => `The operation nests selections ${value} deep`,
   aliases: (value) => `The operation has ${value} aliases`,
   rootFields: (value) => `The operation has ${value} root fields`,
   directives: (value) => `The operation has ${value} directives`,
   selections: (value) => `The document makes ${value} selections, with its fragments spread`,
   repetitions: (value) => `The document selects the same fields in ${value} pairs of places`,
   nesting: (value) => `Lists and objects nest ${value} deep`,
+  literalNesting: (value) => `Lists and objects in the text nest ${value} deep`,
   cost: (value) => `The operation costs ${value}`,
 };
 

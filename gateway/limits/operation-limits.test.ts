@@ -37,7 +37,7 @@ const told = (text: string, given?: Partial<OperationLimits>) =>
 
 describe('each limit lets pass what reaches it, and tells number and limit of what is one over', () => {
   const cases: [keyof OperationLimits, number, (n: number) => string, string][] = [
-    ['depth', 10, deep, 'The operation nests fields 11 deep; the limit is 10.'],
+    ['depth', 10, deep, 'The operation nests selections 11 deep; the limit is 10.'],
     [
       'aliases',
       15,
@@ -52,16 +52,16 @@ describe('each limit lets pass what reaches it, and tells number and limit of wh
       'The operation has 21 directives; the limit is 20.',
     ],
     [
-      'nesting',
-      100,
+      'literalNesting',
+      10,
       (n) => `{ list(input: ${'['.repeat(n)}${']'.repeat(n)}) { id } }`,
-      'Lists and objects nest 101 deep; the limit is 100.',
+      'Lists and objects in the text nest 11 deep; the limit is 10.',
     ],
     ['lines', 5_000, (n) => `{ n }${'\n'.repeat(n - 1)}`, 'The document has over 5,000 lines; the limit is 5,000.'],
   ];
   it.each(cases)('%s: %i', (limit, maximum, make, message) => {
     expect(told(make(maximum))).toEqual([]);
-    const setting = `GRAPHQL_MAX_${limit === 'rootFields' ? 'ROOT_FIELDS' : limit.toUpperCase()}`;
+    const setting = `GRAPHQL_MAX_${limit.replace(/[A-Z]/g, '_$&').toUpperCase()}`;
     expect(told(make(maximum + 1))).toEqual([{ message, limit, value: expect.any(Number), maximum, setting }]);
   });
 
@@ -100,9 +100,9 @@ describe('what counts', () => {
   it('directives count on operations, variables, fragments and spreads, and values in them and in defaults', () => {
     const text =
       'query ($v: Any = [[1]]) { ...F @skip(if: true) me @include(if: true) { id } list(input: $v) { id } } fragment F on Query { n }';
-    expect(told(text, { directives: 1, nesting: 1 })).toMatchObject([
+    expect(told(text, { directives: 1, literalNesting: 1 })).toMatchObject([
       { limit: 'directives', value: 2 },
-      { limit: 'nesting', value: 2 },
+      { limit: 'literalNesting', value: 2 },
     ]);
   });
 
@@ -112,12 +112,15 @@ describe('what counts', () => {
     ]);
   });
 
-  it('introspection is exempt from the depth, within a bound of its own', () => {
+  it('introspection and fragments in each other are exempt from the depth, within a bound of their own', () => {
     expect(check(getIntrospectionQuery())).toEqual([]);
     expect(told(getIntrospectionQuery(), { depth: 1 })).toEqual([]);
-    expect(told(`{ __type(name: "User") ${'{ ofType '.repeat(30)} { name } ${'} '.repeat(30)} }`)).toMatchObject([
-      { limit: 'depth', maximum: 30, value: 32 },
+    const around = (levels: number, open: string) => `${open.repeat(levels)} { __typename } ${'} '.repeat(levels)}`;
+    expect(check(`{ __type(name: "User") ${around(38, '{ ofType ')} }`)).toEqual([]);
+    expect(told(`{ __type(name: "User") ${around(39, '{ ofType ')} }`)).toMatchObject([
+      { limit: 'depth', maximum: 40, value: 41 },
     ]);
+    expect(told(`{ me ${around(39, '{ ... ')} }`)).toMatchObject([{ limit: 'depth', maximum: 40, value: 41 }]);
   });
 });
 
@@ -162,7 +165,7 @@ describe('what would take long is refused at once', () => {
       `{ me { ${'friend { id } '.repeat(99)} } }`,
       `{ me { ${'id '.repeat(140)} } }`,
       `{ me { ${times(100, (i) => `...F${i}`)} } } ${times(100, (i) => `fragment F${i} on User { id }`)}`,
-      `{ me { ...F0 } } ${times(60, (i) => `fragment F${i} on User { id ${i < 59 ? `...F${i + 1}` : ''} }`)}`,
+      `{ me { ...F0 } } ${times(35, (i) => `fragment F${i} on User { id ${i < 34 ? `...F${i + 1}` : ''} }`)}`,
     ];
     for (const text of closest) {
       const document = parse(text);
@@ -200,7 +203,7 @@ describe('what graphql-js cannot take comes out as an error of the document', ()
 
   it('a value that nests deeper than the parser’s stack', () => {
     expect(told(`{ list(input: ${'['.repeat(100_000)}`, { tokens: 1_000_000 })).toMatchObject([
-      { limit: 'nesting', maximum: 100 },
+      { limit: 'literalNesting', maximum: 10 },
     ]);
   });
 

@@ -26,8 +26,11 @@ import type { OperationLimits } from '../../platform/config.js';
 import { HarborwatchError } from '../../platform/errors.js';
 import { limitError } from './limit-error.js';
 
-/** The standard introspection query is 15 deep; its own fields go round in circles beyond any limit. */
-const introspectionDepth = 30;
+/**
+ * How deep selection sets nest, those of fragments and introspection too, which no limit of depth counts. The standard
+ * introspection query takes 22; the native planner's parser gives up at 50.
+ */
+const maxSelectionSets = 40;
 
 /** Errors that one validation tells at most: each takes time, and nobody reads more. */
 export const maxValidationErrors = 20;
@@ -64,7 +67,7 @@ export function parseError(error: unknown, text: string, limits: OperationLimits
   if (error instanceof HarborwatchError) return toGraphQLError(error);
   // The parser calls itself for each level, and the stack ended.
   if (!(error instanceof GraphQLError))
-    return toGraphQLError(limitError('nesting', limits.nesting, limits.nesting, true));
+    return toGraphQLError(limitError('literalNesting', limits.literalNesting, limits.literalNesting, true));
   if (!/\d+ tokens\. Parsing aborted/.test(error.message)) return withCode(error, 'GRAPHQL_PARSE_FAILED');
   const most = limits.tokens * countedTokens;
   const counted = countTokens(text, most);
@@ -149,11 +152,11 @@ const newPlace = (): Place => ({ fields: 0, spreads: 0, children: undefined });
 /** What one operation uses. */
 interface Usage {
   depth: number;
-  introspectionDepth: number;
+  selectionSets: number;
   aliases: number;
   rootFields: number;
   directives: number;
-  nesting: number;
+  literalNesting: number;
   /** A directive on the root of a subscription: whether it runs must not hang on variables. */
   rootCondition: DirectiveNode | undefined;
 }
@@ -161,6 +164,8 @@ interface Usage {
 /** One selection set on the way through an operation. */
 interface Position {
   depth: number;
+  /** Selection sets around it. */
+  selectionSets: number;
   introspection: boolean;
   place: Place;
   /** Fragments that this selection set is part of; a spread of one of them is a cycle. */
@@ -214,13 +219,11 @@ class Walk {
     this.#selectionSet(operation.selectionSet, start([]));
     const usage = this.#usage;
     const errors: (GraphQLError | HarborwatchError)[] = (
-      ['depth', 'aliases', 'rootFields', 'directives', 'nesting'] as const
+      ['depth', 'aliases', 'rootFields', 'directives', 'literalNesting'] as const
     )
       .filter((limit) => usage[limit] > this.#limits[limit])
       .map((limit) => limitError(limit, usage[limit], this.#limits[limit]));
-    if (usage.introspectionDepth > introspectionDepth) {
-      errors.push(limitError('depth', usage.introspectionDepth, introspectionDepth));
-    }
+    if (usage.selectionSets > maxSelectionSets) errors.push(limitError('depth', usage.selectionSets, maxSelectionSets));
     if (operation.operation === 'subscription' && usage.rootCondition) {
       // graphql-js throws where such a condition reads a variable.
       const message = `The root field of a subscription takes no @${usage.rootCondition.name.value}.`;
@@ -229,7 +232,9 @@ class Walk {
     return errors;
   }
 
-  #selectionSet(selectionSet: SelectionSetNode, at: Position): void {
+  #selectionSet(selectionSet: SelectionSetNode, around: Position): void {
+    const at = { ...around, selectionSets: around.selectionSets + 1 };
+    this.#usage.selectionSets = Math.max(this.#usage.selectionSets, at.selectionSets);
     for (const selection of selectionSet.selections) {
       this.#selections += 1;
       if (this.#exhausted()) return;
@@ -246,8 +251,7 @@ class Walk {
     const responseName = (field.alias ?? field.name).value;
     const depth = at.depth + 1;
     const introspection = at.introspection || (at.depth === 0 && isIntrospection(field));
-    if (introspection) usage.introspectionDepth = Math.max(usage.introspectionDepth, depth);
-    else usage.depth = Math.max(usage.depth, depth);
+    if (!introspection) usage.depth = Math.max(usage.depth, depth);
     if (at.depth === 0) usage.rootFields += 1;
     if (at.first) {
       if (field.alias) usage.aliases += 1;
@@ -255,7 +259,10 @@ class Walk {
     }
     at.place.children ??= new Map();
     let place = at.place.children.get(responseName);
-    if (!place) at.place.children.set(responseName, (place = newPlace()));
+    if (!place) {
+      place = newPlace();
+      at.place.children.set(responseName, place);
+    }
     this.#repetitions += place.fields;
     place.fields += 1;
     if (field.selectionSet) this.#selectionSet(field.selectionSet, { ...at, depth, introspection, place });
@@ -284,7 +291,7 @@ class Walk {
 
   #value(value: ValueNode, depth = 0): void {
     if (value.kind !== Kind.LIST && value.kind !== Kind.OBJECT) return;
-    this.#usage.nesting = Math.max(this.#usage.nesting, depth + 1);
+    this.#usage.literalNesting = Math.max(this.#usage.literalNesting, depth + 1);
     if (value.kind === Kind.LIST) for (const item of value.values) this.#value(item, depth + 1);
     else for (const field of value.fields) this.#value(field.value, depth + 1);
   }
@@ -296,16 +303,17 @@ class Walk {
 
 const newUsage = (): Usage => ({
   depth: 0,
-  introspectionDepth: 0,
+  selectionSets: 0,
   aliases: 0,
   rootFields: 0,
   directives: 0,
-  nesting: 0,
+  literalNesting: 0,
   rootCondition: undefined,
 });
 
 const start = (inside: readonly string[]): Position => ({
   depth: 0,
+  selectionSets: 0,
   introspection: false,
   place: newPlace(),
   inside,

@@ -1,6 +1,7 @@
 /** Counts the connections that stay open, and refuses those over a limit. */
 import { fail } from '../../platform/errors.js';
 import type { Identity } from '../../platform/identity.js';
+import type { GatewayMetrics } from '../../platform/metrics.js';
 
 export class Admission {
   #open = 0;
@@ -13,6 +14,7 @@ export class Admission {
   constructor(
     private readonly max: number,
     private readonly maxPerUser: number,
+    private readonly metrics: Pick<GatewayMetrics, 'begin' | 'end'>,
   ) {}
 
   get open(): number {
@@ -26,8 +28,10 @@ export class Admission {
       fail('TOO_MANY_STREAMS', message, { limit: this.max });
     }
     this.#open += 1;
+    this.metrics.begin('sockets');
     return () => {
       this.#open -= 1;
+      this.metrics.end('sockets');
     };
   }
 

@@ -2,6 +2,8 @@
  * One subscription as its equal subscribers share it: every event is completed with the fields of other subgraphs once,
  * serialised once, and sent to all of them.
  */
+
+import type { GatewayMetrics } from '../../platform/metrics.js';
 import type { CoercedVariables, CompiledOperation, OperationResult } from '../execution/compiled-operation.js';
 import type { SubgraphAnswer } from '../sources/source.js';
 import { FanOut } from './fan-out.js';
@@ -29,6 +31,7 @@ export interface ExecutionOptions {
   explain(failure: SubgraphAnswer): Message;
   /** Called once, when the stream has ended or nobody wants it any more. */
   onEnd(): void;
+  metrics: Pick<GatewayMetrics, 'begin' | 'end' | 'count'>;
 }
 
 interface Task {
@@ -61,13 +64,16 @@ export class Execution implements Downstream {
   }
 
   join(sink: Sink): Subscriber {
-    const { sharing, bounds } = this.options;
+    const { sharing, bounds, metrics } = this.options;
+    metrics.begin('subscriptions');
     const subscriber: Subscriber = new Subscriber(sink, sharing, bounds, {
       leave: () => {
+        metrics.end('subscriptions');
         this.#fanOut.delete(subscriber);
         if (this.#fanOut.size === 0) this.#end();
       },
       wake: () => this.upstream.wake(),
+      sent: () => metrics.count('subscriptionEvents'),
     });
     this.#fanOut.add(subscriber);
     if (sharing === 'state' && this.#fanOut.started) this.#completeLatestFor(subscriber);

@@ -1,8 +1,10 @@
 /** From what a client sends over a long-lived connection to an operation that can run. */
 import { type DocumentNode, GraphQLError, type GraphQLFormattedError, getOperationAST } from 'graphql';
 import type { OperationLimits } from '../../platform/config.js';
+import { fail } from '../../platform/errors.js';
 import type { RequestContext } from '../context.js';
 import type { FederatedGateway } from '../federated-gateway.js';
+import { type PersistedOperations, resolvePersisted } from '../http/persisted-operations.js';
 import { parseOperation, validateOperation } from '../limits/operation-limits.js';
 import type { Variables } from '../sources/source.js';
 import type { Subscribed } from './execution.js';
@@ -43,14 +45,15 @@ const refuse = (errors: readonly GraphQLFormattedError[], early = true): Prepare
   early,
 });
 
-/** Reads the fields of an operation. @returns the error that names the wrong one */
-export function readOperation(payload: unknown): OperationRequest | GraphQLFormattedError {
-  const wrong = (argument: string, what: string): GraphQLFormattedError => ({
-    message: `\`${argument}\` ${what}.`,
-    extensions: { code: 'BAD_USER_INPUT', argument },
-  });
+/**
+ * Reads the fields of an operation, with the text of a persisted one in its place.
+ * @throws BAD_USER_INPUT that names the wrong one, or as `resolvePersisted`
+ */
+export function readOperation(payload: unknown, persisted: PersistedOperations): OperationRequest {
+  const wrong = (argument: string, what: string): never =>
+    fail('BAD_USER_INPUT', `\`${argument}\` ${what}.`, { argument });
   if (!isObject(payload)) return wrong('payload', 'has to be an object with a `query`');
-  const { query, operationName, variables, extensions } = payload;
+  const { query, operationName, variables, extensions } = resolvePersisted(persisted, payload);
   if (query != null && typeof query !== 'string') return wrong('query', 'has to be a string');
   if (query == null && extensions == null) return wrong('query', 'is missing: send the operation’s text');
   if (operationName != null && typeof operationName !== 'string') return wrong('operationName', 'has to be a string');
@@ -87,9 +90,10 @@ export function checkDocument(
 /** Compiles a subscription and checks what was sent with it; other operations are only told apart. Never throws. */
 export async function prepare(
   gateway: FederatedGateway,
-  { query, operationName, variables }: OperationRequest,
+  { query: text, operationName, variables, extensions }: OperationRequest,
   limits: OperationLimits,
 ): Promise<Prepared> {
+  const query = text ?? gateway.textOf(hashIn(extensions));
   if (query === undefined) return { kind: 'unknown' };
   let compiled = gateway.compiled(query, operationName);
   if (!compiled) {
@@ -111,6 +115,12 @@ export async function prepare(
   const tooCostly = gateway.costError(compiled, coerced.raw);
   if (tooCostly) return refuse([tooCostly], false);
   return { kind: 'subscription', compiled, subscription, variables: coerced, query, operationName, given: variables };
+}
+
+/** The hash of an automatic persisted query. */
+function hashIn(extensions: OperationRequest['extensions']): string | undefined {
+  const { sha256Hash } = (extensions?.persistedQuery ?? {}) as { sha256Hash?: unknown };
+  return typeof sha256Hash === 'string' ? sha256Hash : undefined;
 }
 
 /** A document that is valid and yet cannot be planned; anything else is a fault of ours, and told without its text. */

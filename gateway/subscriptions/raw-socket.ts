@@ -53,7 +53,9 @@ export class RawSocket {
   /** The payloads of an operation's `next` messages so far. */
   // biome-ignore lint/suspicious/noExplicitAny: the JSON of a test
   of(id: string): any[] {
-    return this.messages.filter((message) => message.id === id && message.type === 'next').map(({ payload }) => payload);
+    return this.messages
+      .filter((message) => message.id === id && message.type === 'next')
+      .map(({ payload }) => payload);
   }
 
   /** Waits until what has come is enough, or the socket is closed. */

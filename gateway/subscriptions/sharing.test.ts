@@ -136,7 +136,8 @@ describe('a late subscriber', () => {
   it('of a stream that is tagged as its caller’s own never shares it', async () => {
     const name = topic();
     const socket = await RawSocket.connect(graph.url);
-    for (const id of ['1', '2']) socket.subscribe(id, 'subscription ($t: String!) { own(topic: $t) { n } }', { t: name });
+    for (const id of ['1', '2'])
+      socket.subscribe(id, 'subscription ($t: String!) { own(topic: $t) { n } }', { t: name });
     await eventually(() => expect(graph.feed(name).open).toBe(2));
     await socket.close();
   });
@@ -162,7 +163,9 @@ it('callers who differ in organisation, user, tier or capabilities never share a
   }
   await eventually(() => expect(graph.feed(name).open).toBe(12));
   graph.feed(name).publish({ n: 1, by: { id: 'x' } });
-  await Promise.all(sockets.map((socket) => socket.until(() => socket.of('events').length + socket.of('fields').length === 2)));
+  await Promise.all(
+    sockets.map((socket) => socket.until(() => socket.of('events').length + socket.of('fields').length === 2)),
+  );
   const told = ['one/ann/PRO', 'one/bob/PRO', 'two/ann/PRO', 'one/ann/BASIC', 'one/ann/PRO', 'nobody'];
   expect(sockets.map((socket) => socket.of('events')[0].data.plain.by.caller)).toEqual(told);
   expect(sockets.map((socket) => socket.of('fields')[0].data.caller)).toEqual(told);

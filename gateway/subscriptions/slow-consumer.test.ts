@@ -51,9 +51,7 @@ it('a subscriber that does not read misses events, is told how many, and slows n
   expect(received).toEqual(Array.from({ length: received.length }, (_, n) => n));
   expect(received.length).toBeLessThan(events);
   const { errors } = slow.of('1').at(-1);
-  expect(errors).toMatchObject([
-    { extensions: { code: 'SUBSCRIPTION_LAGGED', missed: events - received.length } },
-  ]);
+  expect(errors).toMatchObject([{ extensions: { code: 'SUBSCRIPTION_LAGGED', missed: events - received.length } }]);
   // The socket lives on, and so does what else runs over it.
   slow.subscribe('3', '{ ping }');
   expect((await slow.ended('3'))?.type).toBe('complete');

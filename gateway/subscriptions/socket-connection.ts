@@ -7,14 +7,14 @@
  * they never mix.
  */
 import type { Duplex } from 'node:stream';
-import type { GraphQLFormattedError } from 'graphql';
+import { GraphQLError, type GraphQLFormattedError } from 'graphql';
 import type { RawData, WebSocket } from 'ws';
-import { errorRegistry, HarborwatchError } from '../../platform/errors.js';
+import { errorRegistry, fail, HarborwatchError } from '../../platform/errors.js';
 import type { Identity } from '../../platform/identity.js';
 import type { Logger } from '../../platform/logging.js';
 import { frameHead, toCharacters } from './frame.js';
 import { Message } from './message.js';
-import { type Caller, type OperationRequest, type Prepared, readOperation, type SubscriptionPlan } from './prepare.js';
+import type { Caller, OperationRequest, Prepared, SubscriptionPlan } from './prepare.js';
 import type { Sink, Subscriber } from './subscriber.js';
 
 /** Close codes of the protocol, and of RFC 6455. */
@@ -34,7 +34,7 @@ const maxIdCharacters = 256;
 /** A client that sends and does not read is not read either, from so many unread bytes on. */
 const maxUnreadBytes = 1_048_576;
 /** Longer messages are not copied into a frame: they are written from memory that all sockets share. */
-const maxCopiedBytes = 16_384;
+const maxCopiedBytes = 2_048;
 const maxTimerMs = 2 ** 31 - 1;
 
 /** What a connection asks of the gateway. */
@@ -47,6 +47,10 @@ export interface SocketHost {
   authenticate(authorization: string | undefined): Promise<Identity | undefined>;
   /** @throws TOO_MANY_STREAMS. @returns what to call when the connection is closed */
   admit(identity: Identity | undefined): () => void;
+  /** @throws OPERATION_LIMIT_EXCEEDED for JSON that nests too deep */
+  checkNesting(json: Uint8Array): void;
+  /** @throws what is wrong with the fields of an operation */
+  read(payload: unknown): OperationRequest;
   prepare(request: OperationRequest, caller: Caller): Promise<Prepared>;
   subscribe(plan: SubscriptionPlan, caller: Caller, sink: Sink): Subscriber;
   /** Runs a query or mutation. */
@@ -163,11 +167,12 @@ export class SocketConnection {
 
   #receive(data: RawData): void {
     if (this.#closed) return;
-    let message: Record<string, unknown>;
+    let message: Record<string, unknown> | null;
     try {
-      message = JSON.parse(String(data)) as Record<string, unknown>;
-    } catch {
-      this.close(closeCode.badMessage, 'The message is not JSON');
+      this.host.checkNesting(data as Buffer);
+      message = JSON.parse(String(data)) as typeof message;
+    } catch (error) {
+      this.close(closeCode.badMessage, error instanceof GraphQLError ? error.message : 'The message is not JSON');
       return;
     }
     this.#dispatch(message).catch((error) => {
@@ -222,17 +227,25 @@ export class SocketConnection {
     if (this.#operations.has(id)) {
       return this.close(closeCode.operationExists, `Subscriber for ${id} already exists`);
     }
-    const { maxOperations } = this.host;
-    const request = readOperation(payload);
-    if ('message' in request) return this.send({ id, type: 'error', payload: [request] });
-    if (this.#operations.size >= maxOperations) {
-      const message = `${maxOperations} operations run on this WebSocket already, the most allowed. Complete one first.`;
-      const error = { message, extensions: { code: 'TOO_MANY_OPERATIONS', limit: maxOperations } };
-      return this.send({ id, type: 'error', payload: [error] });
+    let request: OperationRequest;
+    try {
+      request = this.host.read(payload);
+      this.#checkRoom();
+    } catch (error) {
+      if (!(error instanceof HarborwatchError)) throw error;
+      const { message, code, details } = error;
+      return this.send({ id, type: 'error', payload: [{ message, extensions: { code, ...details } }] });
     }
     const operation = new SocketOperation(id, this);
     this.#operations.set(id, operation);
     await operation.run(request, this.#caller, this.host);
+  }
+
+  #checkRoom(): void {
+    const { maxOperations } = this.host;
+    if (this.#operations.size < maxOperations) return;
+    const message = `${maxOperations} operations run on this WebSocket already, the most allowed. Complete one first.`;
+    fail('TOO_MANY_OPERATIONS', message, { limit: maxOperations });
   }
 
   #expireAt(expiresAtMs: number | undefined): void {

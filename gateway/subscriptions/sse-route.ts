@@ -8,11 +8,11 @@
 import type { ServerResponse } from 'node:http';
 import type { Config } from '../../platform/config.js';
 import { fail } from '../../platform/errors.js';
+import { forwardedFrom } from '../http/forwarded-headers.js';
 import type { Exchange } from '../http/listener.js';
 import type { Admission } from './admission.js';
 import { drainOneByOne } from './drain.js';
 import { Message } from './message.js';
-import { readOperation } from './prepare.js';
 import type { SocketHost } from './socket-connection.js';
 import type { Sink, Subscriber } from './subscriber.js';
 
@@ -39,12 +39,13 @@ export function createEventStreams(host: SocketHost, admission: Admission, confi
     handle: async (exchange, body) => {
       const { request, response, identity, remoteIp } = exchange;
       if (closing) fail('SERVICE_UNAVAILABLE', 'The gateway ends: connect again.');
-      const operation = readOperation(request.method === 'GET' ? fromAddress(exchange.url) : body);
-      if ('message' in operation) {
-        const { message, extensions } = operation;
-        fail('BAD_USER_INPUT', message, { argument: extensions!.argument as string });
-      }
-      const caller = { identity, remoteIp };
+      const operation = host.read(request.method === 'GET' ? fromAddress(exchange.url, host) : body);
+      const { forwardHeaders } = config;
+      const caller = {
+        identity,
+        remoteIp,
+        ...(forwardHeaders.length > 0 ? { forwardedHeaders: forwardedFrom(request, forwardHeaders) } : {}),
+      };
       const prepared = await host.prepare(operation, caller);
       if (request.method === 'GET' && (prepared.kind === 'mutation' || prepared.kind === 'unknown')) {
         // Any page may send a GET for an event stream, and nobody is asked before.
@@ -149,10 +150,11 @@ class EventStream implements Sink {
 }
 
 /** The parameters of a GET. @throws BAD_USER_INPUT where one is not JSON */
-function fromAddress({ searchParams }: URL): Record<string, unknown> {
+function fromAddress({ searchParams }: URL, host: SocketHost): Record<string, unknown> {
   const json = (name: string): unknown => {
     const text = searchParams.get(name);
     if (text === null) return undefined;
+    host.checkNesting(Buffer.from(text));
     try {
       return JSON.parse(text);
     } catch {
@@ -161,6 +163,7 @@ function fromAddress({ searchParams }: URL): Record<string, unknown> {
   };
   return {
     query: searchParams.get('query'),
+    documentId: searchParams.get('documentId'),
     operationName: searchParams.get('operationName'),
     variables: json('variables'),
     extensions: json('extensions'),

@@ -25,7 +25,9 @@ async function* read(response: Response): AsyncGenerator<SentEvent, void> {
         yield { event: 'comment', data: undefined };
         continue;
       }
-      const fields = new Map(block.split('\n').map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1).trim()]));
+      const fields = new Map(
+        block.split('\n').map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1).trim()]),
+      );
       const data = fields.get('data');
       yield { event: fields.get('event')!, data: data ? JSON.parse(data) : data };
     }
@@ -128,7 +130,10 @@ describe('an event stream', () => {
   it('ends with an event that says so when its token ends', async () => {
     const authorization = `Bearer ${await graph.tokenFor(identityOf('one', 'expiring'), Date.now() - 898_000)}`;
     const events = await all(await post({ query, variables: { t: 'expiry' } }, { authorization }));
-    expect(events).toMatchObject([{ event: 'next', data: { errors: [{ extensions: { code: 'TOKEN_EXPIRED' } }] } }, complete]);
+    expect(events).toMatchObject([
+      { event: 'next', data: { errors: [{ extensions: { code: 'TOKEN_EXPIRED' } }] } },
+      complete,
+    ]);
     await eventually(() => expect(graph.feed('expiry').open).toBe(0));
   });
 
@@ -142,7 +147,10 @@ describe('an event stream', () => {
   });
 
   it('is not opened for a request that is at fault itself', async () => {
-    const codeOf = async (response: Response) => [response.status, ((await response.json()) as any).errors[0].extensions.code];
+    const codeOf = async (response: Response) => [
+      response.status,
+      ((await response.json()) as any).errors[0].extensions.code,
+    ];
     expect(await codeOf(await post({ query: 5 }))).toEqual([400, 'BAD_USER_INPUT']);
     expect(await codeOf(await post([]))).toEqual([400, 'BAD_USER_INPUT']);
     expect(await codeOf(await get({ query: '{ ping }', variables: '{' }))).toEqual([400, 'BAD_USER_INPUT']);

@@ -1,16 +1,17 @@
 /** The long-lived connections of the gateway: WebSockets and event streams, with the subscriptions that they share. */
 import type { Server } from 'node:http';
 import type { Clock } from '../../platform/clock.js';
-import { type Config, operationLimitsOf } from '../../platform/config.js';
+import type { Config } from '../../platform/config.js';
 import type { Logger } from '../../platform/logging.js';
 import type { Tokens } from '../../platform/tokens.js';
 import type { Graph } from '../graph.js';
 import type { Exchange } from '../http/listener.js';
 import { authenticate } from '../identity.js';
+import { checkNesting } from '../limits/json-depth.js';
 import { Admission } from './admission.js';
 import { answerOperation, withoutSuggestions } from './answer.js';
 import { Message } from './message.js';
-import { prepare } from './prepare.js';
+import { prepare, readOperation } from './prepare.js';
 import type { SocketHost } from './socket-connection.js';
 import { createEventStreams } from './sse-route.js';
 import { Subscriptions } from './subscriptions.js';
@@ -22,6 +23,8 @@ export interface StreamsOptions {
   clock: Clock;
   /** What access tokens are checked with; undefined where nobody has to show one. */
   tokens: Tokens | undefined;
+  /** Refuses callers without one. Default false. */
+  requiresToken?: boolean;
   graph: Graph;
 }
 
@@ -38,8 +41,8 @@ export interface Streams {
 
 export function createStreams(options: StreamsOptions): Streams {
   const { config, graph } = options;
-  const subscriptions = new Subscriptions({ ...options, gateway: graph.gateway });
-  const admission = new Admission(config.streamsMax, config.streamsPerUser);
+  const subscriptions = new Subscriptions(options);
+  const admission = new Admission(config.streamsMax, config.streamsPerUser, graph.metrics);
   const host = createHost(options, subscriptions, admission);
   const sockets = createSocketServer(host, admission, config);
   const events = createEventStreams(host, admission, config);
@@ -57,7 +60,7 @@ export function createStreams(options: StreamsOptions): Streams {
 /** What connections ask of the gateway. */
 function createHost(options: StreamsOptions, subscriptions: Subscriptions, admission: Admission): SocketHost {
   const { config, logger, clock, tokens, graph } = options;
-  const limits = operationLimitsOf(config);
+  const { limits, persisted } = graph;
   const deadline = () => clock.now() + config.operationTimeoutMs;
   return {
     logger,
@@ -65,8 +68,10 @@ function createHost(options: StreamsOptions, subscriptions: Subscriptions, admis
     maxOperations: config.operationsPerSocket,
     nowMs: () => clock.now(),
     authenticate: async (authorization) =>
-      tokens && authenticate(tokens, authorization, crypto.randomUUID(), deadline()),
+      tokens && authenticate(tokens, authorization, crypto.randomUUID(), deadline(), options.requiresToken),
     admit: (identity) => admission.enterAs(identity),
+    checkNesting: (json) => checkNesting(json, limits),
+    read: (payload) => readOperation(payload, persisted),
     prepare: async (request, { identity }) => {
       const prepared = await prepare(graph.gateway, request, limits);
       if (prepared.kind !== 'refused' || identity || graph.schemaIsPublic) return prepared;

@@ -31,12 +31,13 @@ export class Subscriber {
   /**
    * @param leave is called once, when the subscriber wants or gets no more
    * @param wake is called when it is ready again
+   * @param sent is called for every message that goes out
    */
   constructor(
     private readonly sink: Sink,
     private readonly sharing: Sharing,
     private readonly bounds: QueueBounds,
-    private readonly events: { leave(): void; wake(): void },
+    private readonly events: { leave(): void; wake(): void; sent(): void },
   ) {}
 
   /** Whether it has caught up. A stream that nobody is ready for waits at its source. */
@@ -48,7 +49,7 @@ export class Subscriber {
   take(items: readonly Item[]): void {
     if (this.#left) return;
     if (this.ready && !items.some((item) => item instanceof Gap)) {
-      this.sink.send(items as readonly Message[]);
+      this.#send(items as readonly Message[]);
       return;
     }
     for (const item of items) this.#enqueue(item);
@@ -67,11 +68,11 @@ export class Subscriber {
     while (this.#queue.length > 0 && this.sink.ready) {
       const messages = this.#queue.splice(0, messagesAtLeast);
       for (const { bytes } of messages) this.#queuedBytes -= bytes;
-      this.sink.send(messages);
+      this.#send(messages);
     }
     if (this.#queue.length > 0 || !this.sink.ready) return;
     if (this.#missed > 0) {
-      this.sink.send([lagged(this.#missed)]);
+      this.#send([lagged(this.#missed)]);
       this.#ending = true;
     }
     if (this.#ending) {
@@ -88,6 +89,11 @@ export class Subscriber {
     this.#left = true;
     this.#queue = [];
     this.events.leave();
+  }
+
+  #send(messages: readonly Message[]): void {
+    this.sink.send(messages);
+    for (let sent = 0; sent < messages.length; sent += 1) this.events.sent();
   }
 
   #enqueue(item: Item): void {

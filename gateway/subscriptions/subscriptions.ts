@@ -1,14 +1,14 @@
 /** All subscriptions of the gateway: opened, shared among equal callers, and carried over to a new supergraph. */
 import { GraphQLError, type GraphQLFormattedError, parse } from 'graphql';
 import type { Clock } from '../../platform/clock.js';
-import { type Config, operationLimitsOf } from '../../platform/config.js';
+import type { Config } from '../../platform/config.js';
 import { HarborwatchError } from '../../platform/errors.js';
 import { identityKey } from '../../platform/identity.js';
 import type { Logger } from '../../platform/logging.js';
 import { formatError } from '../apollo.js';
 import type { RequestContext } from '../context.js';
-import type { OperationResult } from '../execution/compiled-operation.js';
-import type { FederatedGateway } from '../federated-gateway.js';
+import type { CompiledOperation, OperationResult } from '../execution/compiled-operation.js';
+import type { Graph } from '../graph.js';
 import type { Variables } from '../sources/source.js';
 import { Execution, type Subscribed } from './execution.js';
 import { Message } from './message.js';
@@ -18,7 +18,7 @@ import type { Sink, Subscriber } from './subscriber.js';
 import { Upstream } from './upstream.js';
 
 export interface SubscriptionsOptions {
-  gateway: FederatedGateway;
+  graph: Pick<Graph, 'gateway' | 'limits' | 'metrics'>;
   config: Config;
   clock: Clock;
   logger: Logger;
@@ -36,11 +36,14 @@ export class Subscriptions {
   readonly #upstreams = new Map<string, Upstream>();
   /** Also those that nobody joins any more. */
   readonly #running = new Set<Running>();
+  /** One number for each compiled operation: equal texts are compiled to different plans where one is rolled out by degrees. */
+  readonly #ids = new WeakMap<CompiledOperation, number>();
+  #lastId = 0;
   readonly #stopListening: () => void;
   #rules: SharingRules;
 
   constructor(options: SubscriptionsOptions) {
-    const { gateway } = options;
+    const { gateway } = options.graph;
     this.#options = options;
     this.#rules = readSharingRules(gateway.supergraphSdl);
     this.#stopListening = gateway.onSchemaLoadOrUpdate(({ coreSupergraphSdl }) => this.#reload(coreSupergraphSdl));
@@ -55,7 +58,7 @@ export class Subscriptions {
   open(plan: SubscriptionPlan, caller: Caller, sink: Sink): Subscriber {
     const { compiled, query, operationName, variables } = plan;
     const scope = scopeKey(caller);
-    const key = canonical([scope, operationName ?? null, variables.raw, query]);
+    const key = canonical([scope, this.#idOf(compiled), variables.raw]);
     const known = this.#executions.get(key);
     if (known?.execution.joinableFor(compiled)) return known.execution.join(sink);
     const sharing = sharingOf(this.#rules, parse(query), operationName, variables.raw);
@@ -73,8 +76,14 @@ export class Subscriptions {
     this.#stopListening();
   }
 
+  #idOf(compiled: CompiledOperation): number {
+    const id = this.#ids.get(compiled) ?? ++this.#lastId;
+    this.#ids.set(compiled, id);
+    return id;
+  }
+
   #execute(plan: SubscriptionPlan, caller: Caller, scope: string, sharing: Sharing, onEnd: () => void): Execution {
-    const { logger, config } = this.#options;
+    const { logger, config, graph } = this.#options;
     return new Execution(plan, this.#upstream(plan, caller, scope, sharing), {
       sharing,
       bounds: { messages: config.subscriptionQueueMessages, bytes: config.subscriptionQueueBytes },
@@ -88,6 +97,7 @@ export class Subscriptions {
       },
       explain: ({ errors = [] }) => Message.ofErrors(errors.map((error) => formatError(error, logger))),
       onEnd,
+      metrics: graph.metrics,
     });
   }
 
@@ -149,10 +159,10 @@ export class Subscriptions {
   }
 
   async #planAgain(running: Running): Promise<Subscribed | Message> {
-    const { gateway, config } = this.#options;
+    const { gateway, limits } = this.#options.graph;
     const { query, operationName, given, subscription, variables } = running.plan;
     const request = { query, operationName, variables: given, extensions: undefined };
-    const prepared = await prepare(gateway, request, operationLimitsOf(config));
+    const prepared = await prepare(gateway, request, limits);
     if (prepared.kind !== 'subscription') return reloaded;
     const upstream = prepared.subscription.upstream;
     const isSame =

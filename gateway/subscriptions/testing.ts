@@ -110,7 +110,10 @@ const peopleSdl = `${link}
   type Person @key(fields: "id") { id: ID! name: String! caller: String }
 `;
 /** The same feeds with one argument more, so that plans differ. */
-export const otherFeedsSdl = feedsSdl.replace('plain(topic: String!): Tick', 'plain(topic: String!, more: Int = 1): Tick');
+export const otherFeedsSdl = feedsSdl.replace(
+  'plain(topic: String!): Tick',
+  'plain(topic: String!, more: Int = 1): Tick',
+);
 export { feedsSdl };
 
 const describeCaller = ({ identity }: GraphQLContext) =>
@@ -234,7 +237,10 @@ function createSchemas(feed: (topic: string) => Feed, people: { calls: number })
     return value;
   };
   const feedsResolvers = {
-    Query: { ping: () => 'pong', callerOfFeeds: (_: unknown, _args: unknown, context: GraphQLContext) => describeCaller(context) },
+    Query: {
+      ping: () => 'pong',
+      callerOfFeeds: (_: unknown, _args: unknown, context: GraphQLContext) => describeCaller(context),
+    },
     Mutation: {
       publish: (_: unknown, { topic, n }: { topic: string; n: number }) => {
         feed(topic).publish({ n });

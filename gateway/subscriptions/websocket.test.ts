@@ -69,7 +69,9 @@ describe('a connection', () => {
     await large.until(() => false);
     expect(large.closed?.code).toBe(1009);
     const garbage = await RawSocket.connect(graph.url);
-    (garbage.webSocket as unknown as { _socket: NodeJS.WritableStream })._socket.write(Buffer.from('ffffffffffff', 'hex'));
+    (garbage.webSocket as unknown as { _socket: NodeJS.WritableStream })._socket.write(
+      Buffer.from('ffffffffffff', 'hex'),
+    );
     await garbage.until(() => false);
     expect(garbage.closed?.code).toBe(1002);
   });

@@ -1,11 +1,12 @@
 /** GraphQL over WebSocket (graphql-transport-ws), on the same path as HTTP. */
 import { once } from 'node:events';
-import { type IncomingMessage, STATUS_CODES } from "node:http";
+import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import type { Config } from '../../platform/config.js';
 import { errorRegistry, fail, HarborwatchError } from '../../platform/errors.js';
 import { within } from '../../platform/within.js';
+import { forwardedFrom } from '../http/forwarded-headers.js';
 import { addressOf } from '../http/listener.js';
 import type { Admission } from './admission.js';
 import { drainOneByOne } from './drain.js';
@@ -44,7 +45,11 @@ export function createSocketServer(host: SocketHost, admission: Admission, confi
         webSocket.close(4406, `Subprotocol not acceptable: use ${protocol}`);
         return;
       }
-      const origin = { remoteIp: request.socket.remoteAddress ?? null };
+      const { forwardHeaders } = config;
+      const origin = {
+        remoteIp: request.socket.remoteAddress ?? null,
+        ...(forwardHeaders.length > 0 ? { forwardedHeaders: forwardedFrom(request, forwardHeaders) } : {}),
+      };
       const connection: SocketConnection = new SocketConnection(webSocket, stream, host, origin, () => {
         connections.delete(connection);
       });

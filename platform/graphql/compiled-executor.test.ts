@@ -156,6 +156,15 @@ describe('answers', () => {
     });
   });
 
+  it('take variables of any name', async () => {
+    const query =
+      'query ($__proto__: String, $constructor: String) { a: text(of: $__proto__) b: text(of: $constructor) }';
+    const rootValue = { text: (args: object) => JSON.stringify(args) };
+    const variableValues = JSON.parse('{ "__proto__": "p" }');
+    const { data } = await both(schema, query, { rootValue, variableValues });
+    expect(data).toEqual({ a: '{"of":"p"}', b: '{}' });
+  });
+
   it('are right for every outcome of more conditions than are compiled', async () => {
     const names = [...'abcdef'];
     const text = `query (${names.map((name) => `$${name}: Boolean!`)}) { ${names.map((name) => `${name}: text @skip(if: $${name})`)} }`;

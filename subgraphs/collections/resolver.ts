@@ -1,5 +1,17 @@
 /** Collections in the graph: capability, service, map. */
-import { Arg, Args, Ctx, FieldResolver, ID, Mutation, Query, Resolver, Root, Subscription } from 'type-graphql';
+import {
+  Arg,
+  Args,
+  Ctx,
+  Directive,
+  FieldResolver,
+  ID,
+  Mutation,
+  Query,
+  Resolver,
+  Root,
+  Subscription,
+} from 'type-graphql';
 import { requireCapability } from '../../platform/capabilities.js';
 import type { Cursors } from '../../platform/cursor.js';
 import { JSONScalar } from '../../platform/graphql/scalars.js';
@@ -148,6 +160,7 @@ export class CollectionsResolver {
     return this.#change(context, input, 'remove');
   }
 
+  @Directive('@tag(name: "stream-state")')
   @Subscription(() => Collection, {
     description: 'A collection as it is and at every change; ends when it is COMPLETED or REMOVED.',
     subscribe: subscribedByParts,

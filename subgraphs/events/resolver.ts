@@ -58,6 +58,7 @@ export class EventsResolver {
     return this.events.ingest(identity, input);
   }
 
+  @Directive('@tag(name: "stream-live/after")')
   @Subscription(() => EventTail, {
     description: 'Every event of a dataset as it is committed. Goes on behind `after`, or starts now.',
     subscribe: subscribedByParts,

@@ -1,6 +1,18 @@
 /** Jobs in the graph: capability, service, map. */
 import DataLoader from 'dataloader';
-import { Arg, Args, Ctx, FieldResolver, ID, Mutation, Query, Resolver, Root, Subscription } from 'type-graphql';
+import {
+  Arg,
+  Args,
+  Ctx,
+  Directive,
+  FieldResolver,
+  ID,
+  Mutation,
+  Query,
+  Resolver,
+  Root,
+  Subscription,
+} from 'type-graphql';
 import { mapAsyncIterable } from '../../platform/async-iterable.js';
 import { hasCapability } from '../../platform/capabilities.js';
 import type { Cursors } from '../../platform/cursor.js';
@@ -101,6 +113,7 @@ export class JobsResolver {
     return { job: this.#mapper(identity)(job), previousStatus, cancelledAt: job.completedAt! };
   }
 
+  @Directive('@tag(name: "stream-state")')
   @Subscription(() => Job, {
     description: 'The job as it is now, then as it changes; ends after its end.',
     subscribe: subscribedByParts,

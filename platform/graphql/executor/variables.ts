@@ -3,6 +3,7 @@ import {
   type GraphQLError,
   type GraphQLInputObjectType,
   type GraphQLInputType,
+  type GraphQLLeafType,
   type GraphQLSchema,
   getNullableType,
   getVariableValues,
@@ -10,6 +11,7 @@ import {
   isInputType,
   isListType,
   isNonNullType,
+  type NamedTypeNode,
   typeFromAST,
   type VariableDefinitionNode,
   valueFromAST,
@@ -32,14 +34,16 @@ export function compileVariables(
 ): VariableReader {
   const known = new Map<GraphQLInputObjectType, Coerce>();
   const variables = definitions.map(({ variable, type: typeNode, defaultValue }) => {
-    const type = typeFromAST(schema, typeNode as never) as GraphQLInputType | undefined;
-    const coerce: Coerce = isInputType(type) ? coercer(type, known) : () => unforeseen;
-    const fallback = (): unknown => {
-      if (!isInputType(type)) return unforeseen;
-      if (defaultValue) return valueFromAST(defaultValue, type);
-      return isNonNullType(type) ? unforeseen : undefined;
-    };
-    return { name: variable.name.value, coerce, fallback, hasFallback: defaultValue !== undefined };
+    const name = variable.name.value;
+    const type: unknown = typeFromAST(schema, typeNode as NamedTypeNode);
+    const hasFallback = defaultValue !== undefined;
+    // Assigning __proto__ would make no property.
+    if (!isInputType(type) || name === '__proto__') {
+      return { name, hasFallback, coerce: () => unforeseen, fallback: () => unforeseen };
+    }
+    const fallback = (): unknown =>
+      defaultValue ? valueFromAST(defaultValue, type) : isNonNullType(type) ? unforeseen : undefined;
+    return { name, hasFallback, coerce: coercer(type, known), fallback };
   });
   return (given) => {
     const coerced: Values = {};
@@ -73,10 +77,10 @@ function nullableCoercer(type: GraphQLInputType, known: Map<GraphQLInputObjectTy
     }
     return coerce;
   }
-  const leaf = type as Exclude<typeof type, { ofType: unknown }>;
+  const leaf = type as GraphQLLeafType;
   return (value) => {
     try {
-      const parsed: unknown = (leaf as { parseValue(value: unknown): unknown }).parseValue(value);
+      const parsed: unknown = leaf.parseValue(value);
       return parsed === undefined ? unforeseen : parsed;
     } catch {
       return unforeseen;

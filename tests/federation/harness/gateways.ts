@@ -150,7 +150,8 @@ async function serve(subgraph: DataSubgraph): Promise<{ url: string; close(): Pr
     const body = JSON.parse(await text(request));
     if (subgraph.fault === 'unreachable') return request.socket.destroy();
     if (subgraph.fault === 'crashed') return response.writeHead(500).end('<h1>Internal Server Error</h1>');
-    const answer = await subgraph.answer(body, interpret);
+    // What does not fit the schema is refused, as by any server; the case that meets it fails.
+    const answer = await subgraph.answer(body, interpret).catch((error: Error) => ({ errors: [error] }));
     response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
