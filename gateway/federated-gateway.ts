@@ -13,7 +13,7 @@ import { type DocumentNode, GraphQLError, type GraphQLFormattedError, type Graph
 import type { OperationLimits } from '../platform/config.js';
 import type { OperationOutcome } from '../platform/metrics.js';
 import type { RequestContext } from './context.js';
-import type { CompiledOperation, OperationResult } from './execution/compiled-operation.js';
+import type { CoercedVariables, CompiledOperation, OperationResult } from './execution/compiled-operation.js';
 import { limitError } from './limits/limit-error.js';
 import type { Source, Variables } from './sources/source.js';
 import { Snapshot, type SnapshotOptions, type SubgraphAddress } from './supergraph/snapshot.js';
@@ -127,6 +127,20 @@ export class FederatedGateway implements GatewayInterface {
     if ('errors' in coerced) return { errors: coerced.errors };
     const tooCostly = this.costError(operation, coerced.raw);
     if (tooCostly) return { errors: [tooCostly] };
+    try {
+      return await this.#trace(operation, coerced, context);
+    } catch (error) {
+      // These conditions leave an operation that cannot be planned.
+      if (error instanceof GraphQLError) return { errors: [error.toJSON()] };
+      throw error;
+    }
+  }
+
+  async #trace(
+    operation: CompiledOperation,
+    coerced: CoercedVariables,
+    context: RequestContext,
+  ): Promise<OperationResult> {
     if (!context.span) return operation.execute(coerced, context);
     const name = operation.name === undefined ? {} : { 'graphql.operation.name': operation.name };
     const span = context.span.child(operation.kind, 'internal', { 'graphql.operation.type': operation.kind, ...name });

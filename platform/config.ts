@@ -187,6 +187,13 @@ export const settings = {
   queryTimeoutMs: integer('QUERY_TIMEOUT_MS', 300_000, 100, 3_600_000, 'The timeout of a query job that names none.'),
   graphqlMaxTokens: integer('GRAPHQL_MAX_TOKENS', 2_000, 10, 1_000_000, 'The most tokens of a GraphQL document.'),
   graphqlMaxLines: integer('GRAPHQL_MAX_LINES', 5_000, 10, 1_000_000, 'The most lines of a GraphQL document.'),
+  graphqlMaxNameLength: integer(
+    'GRAPHQL_MAX_NAME_LENGTH',
+    256,
+    16,
+    1_000_000,
+    'The most letters of a name in a GraphQL document.',
+  ),
   graphqlMaxDepth: integer(
     'GRAPHQL_MAX_DEPTH',
     10,
@@ -488,6 +495,7 @@ export type Config = { readonly [K in keyof Settings]: Settings[K]['fallback'] }
 export interface OperationLimits {
   tokens: number;
   lines: number;
+  nameLength: number;
   /** Levels of fields; introspection is exempt. */
   depth: number;
   aliases: number;
@@ -508,6 +516,7 @@ export interface OperationLimits {
 export const operationLimitSettings = {
   tokens: 'graphqlMaxTokens',
   lines: 'graphqlMaxLines',
+  nameLength: 'graphqlMaxNameLength',
   depth: 'graphqlMaxDepth',
   aliases: 'graphqlMaxAliases',
   rootFields: 'graphqlMaxRootFields',

@@ -166,6 +166,21 @@ export const errorRegistry = define({
     cause: 'The request took longer than its deadline.',
     fix: 'Ask for less at once, or submit a job.',
   },
+  OPERATION_NOT_PLANNABLE: {
+    status: 400,
+    cause: 'The operation is valid, but no plan over the subgraphs answers it, or its conditions leave nothing of it.',
+    fix: 'Change the operation; an operator finds the planner’s reason in the log.',
+  },
+  ERRORS_LEFT_OUT: {
+    status: 200,
+    cause: 'The answer has more errors than are told.',
+    fix: 'Mend those that are told, or ask for less at once.',
+  },
+  SUBGRAPH_ERROR: {
+    status: 200,
+    cause: 'A part of the graph that is not ours answered with an error without a code.',
+    fix: 'Read its message; its owners know more.',
+  },
   SUBGRAPH_UNAVAILABLE: {
     status: 503,
     cause: 'The part of the graph that answers this field cannot be reached; the other fields are answered.',

@@ -88,6 +88,7 @@ const nestedFields = (depth: number) => {
 const cases: [string, number, (n: number) => Request][] = [
   ['tokens', 2_000, (n) => ({ query: `{ collection(id: "x") { lookup(key: [${'1 '.repeat(n - 20)}]) { key } } }` })],
   ['lines', 5_000, (n) => ({ query: `{ __typename }${'\n'.repeat(n - 1)}` })],
+  ['nameLength', 256, (n) => ({ query: `query ${'n'.repeat(n)} { __typename }` })],
   ['depth', 10, (n) => ({ query: nestedFields(n) })],
   ['aliases', 15, (n) => ({ query: `{ ${times(n, (i) => `a${i}: __typename`)} }` })],
   ['rootFields', 20, (n) => ({ query: `{ ${'__typename '.repeat(n)} }` })],

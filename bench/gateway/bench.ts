@@ -28,7 +28,7 @@ const fields: Record<OperationName, readonly ContenderName[]> = {
   Small: ['stock', 'http', 'inProcess', 'hiveDefault'],
 };
 
-const memory = { operations: 100_000, warm: 20_000, step: 10_000 };
+const memory = { operations: 100_000, warm: 40_000, step: 10_000 };
 const planning = { operations: 500, connections: 4 };
 
 export const gateway: Bench = {

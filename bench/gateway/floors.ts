@@ -38,7 +38,7 @@ export const gatewayFloors: readonly Floor[] = [
     name: 'heapGrowth',
     at: 'most',
     value: 1.1,
-    what: 'the heap after 100,000 distinct operations over that after 20,000',
+    what: 'the heap after 100,000 distinct operations over that after 40,000, when the caches are full',
   },
   {
     name: 'planningStallMs',

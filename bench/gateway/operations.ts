@@ -12,9 +12,9 @@ fragment Product on Product { inStock name price shippingEstimate upc weight }`;
 /** One fetch from one subgraph, 134 bytes. */
 export const smallOperation = 'query Small { topProducts(first: 2) { upc name price weight } }';
 
-/** Two fetches; every number gives another text, for the gateway and for its subgraphs. */
+/** One fetch; every number gives another text, for the gateway and for its subgraphs. */
 export const distinctOperation = (number: number): string =>
-  `query Distinct${number} { topProducts(first: ${number + 10}) { upc name reviews { id body } } }`;
+  `query Distinct${number} { topProducts(first: ${number + 10}) { upc name price } }`;
 
 const userFields = ['id', 'username', 'name', 'birthday'];
 const productFields = ['upc', 'name', 'price', 'weight', 'inStock', 'shippingEstimate'];

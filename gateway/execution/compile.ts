@@ -1,36 +1,29 @@
-/** Compiles a valid operation: its plan, its fetches and the shape of its answer. */
+/** Compiles a valid operation: once, and once more for each outcome of its conditions that requests bring. */
 import {
   type DocumentNode,
   GraphQLError,
   type GraphQLSchema,
   getOperationAST,
   getVariableValues,
-  Kind,
   type OperationDefinitionNode,
-  type SelectionNode,
   valueFromASTUntyped,
   visit,
 } from 'graphql';
-import type { Planner } from '../planning/plan.js';
-import type { Source, Variables } from '../sources/source.js';
-import type { CoercedVariables, CompiledOperation, OperationResult } from './compiled-operation.js';
-import { unexplained } from './errors.js';
-import { compilePlan, compileRootAnswer, type Execution, pickVariables } from './fetches.js';
-import { compileIntrospection, mentionsIntrospection } from './introspection.js';
-import { normalizeOperation } from './normalize.js';
-import { compileShape } from './shape.js';
-import type { TypeMatcher } from './type-matcher.js';
+import { LRUCache } from 'lru-cache';
+import type { Variables } from '../sources/source.js';
+import type { CoercedVariables, CompiledOperation } from './compiled-operation.js';
+import { mentionsIntrospection } from './introspection.js';
+import { conditionVariables } from './narrow.js';
+import { compileVariant, type Variant, type VariantTarget } from './variant.js';
 
 /** What of a supergraph operations are compiled against. */
-export interface CompilationTarget {
-  apiSchema: GraphQLSchema;
-  planner: Planner;
-  matcher: TypeMatcher;
-  /** @throws where the supergraph names no such subgraph */
-  source(subgraph: string): Source;
+export interface CompilationTarget extends VariantTarget {
   /** The cost by @cost and @listSize as a function of the variables. */
   compileCost(document: DocumentNode, operation: OperationDefinitionNode): (variables: Variables) => number;
 }
+
+/** The most outcomes of one operation's conditions that are kept. */
+const maxVariants = 32;
 
 /**
  * @param document passes the validation of the API schema
@@ -45,64 +38,42 @@ export async function compileOperation(
   operationName: string | undefined,
   override: number,
 ): Promise<CompiledOperation> {
-  const { apiSchema } = target;
   const operation = getOperationAST(document, operationName);
   if (!operation) throw new GraphQLError('The operation to run is not named, or not in the document.');
   refuseReservedAlias(document);
-  const normalized = normalizeOperation(document, text);
-  const plan = await planOperation(target, normalized.text, operation, override);
-  const compiler = { ...target, responseKeyOf: normalized.responseKeyOf };
-  const execute = compilePlan(plan.node, compiler);
-  const shape = compileShape(apiSchema, document, operation, normalized.dataKeyOf);
-  const introspect = mentionsIntrospection(text) ? compileIntrospection(apiSchema, document, operation) : undefined;
-
-  const newExecution = (variables: CoercedVariables, context: Execution['context']): Execution => ({
-    data: introspect ? { ...introspect(variables.coerced) } : {},
-    errors: [],
-    variables,
-    context,
-    cacheControl: undefined,
-    nulled: [],
-    repeated: undefined,
-  });
-  const finish = ({ data, errors, variables, cacheControl, nulled }: Execution): OperationResult => {
-    const shaped = shape(data, variables.coerced);
-    const all = shaped.faults ? [...errors, ...unexplained(shaped.faults, errors, nulled)] : errors;
-    return {
-      ...(all.length > 0 ? { errors: all } : {}),
-      data: shaped.data,
-      ...(cacheControl && all.length === 0 ? { cacheControl } : {}),
-    };
+  // Conditions are decided before planning: planners lose fields under some of them, and the order of keys depends on them.
+  const conditions = conditionVariables(document);
+  const variants = new LRUCache<string, Variant>({ max: maxVariants });
+  const compiling = new Map<string, Promise<Variant>>();
+  const variantFor = ({ coerced }: CoercedVariables): Variant | Promise<Variant> => {
+    let key = '';
+    for (const name of conditions) key += coerced[name] === true ? '1' : '0';
+    const known = variants.get(key) ?? compiling.get(key);
+    if (known) return known;
+    const met = new Set(conditions.filter((name) => coerced[name] === true));
+    const made = compileVariant(target, { document, operation, text, override, met });
+    compiling.set(key, made);
+    const settled = () => compiling.delete(key);
+    made.then((variant) => variants.set(key, variant)).then(settled, settled);
+    return made;
   };
-  const run = async (execution: Execution): Promise<OperationResult> => {
-    await execute(execution);
-    return finish(execution);
-  };
-
-  const compiled: CompiledOperation = {
+  // What cannot be planned is told at once where no request can change it.
+  if (conditions.length === 0) await variantFor({ raw: {}, coerced: {} });
+  return {
     kind: operation.operation,
     name: operation.name?.value,
-    introspects: introspect !== undefined,
-    coerce: compileCoercion(apiSchema, operation),
+    introspects: mentionsIntrospection(text),
+    coerce: compileCoercion(target.apiSchema, operation),
     cost: target.compileCost(document, operation),
-    execute: (variables, context) => run(newExecution(variables, context)),
-  };
-  const { subscription } = plan;
-  if (!subscription) return compiled;
-  const receive = compileRootAnswer(subscription, compiler);
-  return {
-    ...compiled,
-    subscription: {
-      upstream: {
-        source: target.source(subscription.subgraph),
-        operation: { text: subscription.operation, kind: 'subscription' },
-        variables: pickVariables(subscription.variableUsages),
-      },
-      resolveEvent: (event, variables, context) => {
-        const execution = newExecution(variables, context);
-        receive(event, [execution.data], execution, []);
-        return run(execution);
-      },
+    execute: (variables, context) => {
+      const variant = variantFor(variables);
+      if (!(variant instanceof Promise)) return variant.execute(variables, context);
+      return variant.then(({ execute }) => execute(variables, context));
+    },
+    planSubscription: async (variables) => {
+      const { subscription } = await variantFor(variables);
+      if (!subscription) throw new GraphQLError('This operation is no subscription.');
+      return subscription;
     },
   };
 }
@@ -120,31 +91,6 @@ function refuseReservedAlias(document: DocumentNode): void {
   });
 }
 
-async function planOperation(
-  { planner, apiSchema }: CompilationTarget,
-  text: string,
-  operation: OperationDefinitionNode,
-  override: number,
-) {
-  const isMeta = (node: SelectionNode) => node.kind === Kind.FIELD && node.name.value.startsWith('__');
-  if (operation.selectionSet.selections.every(isMeta)) return { node: undefined };
-  try {
-    const plan = await planner.plan(text, operation.name?.value, override);
-    if ((operation.operation === 'subscription') === (plan.subscription !== undefined)) return plan;
-  } catch (error) {
-    if (operation.operation !== 'subscription') {
-      const root = apiSchema.getRootType(operation.operation)?.name;
-      throw new GraphQLError(`The ${operation.operation} on ${root} cannot be planned over the subgraphs.`, {
-        originalError: error as Error,
-        extensions: { code: 'OPERATION_NOT_PLANNABLE' },
-      });
-    }
-  }
-  throw new GraphQLError('This subscription cannot be planned: its root field must not be under a condition.', {
-    extensions: { code: 'OPERATION_NOT_PLANNABLE' },
-  });
-}
-
 function compileCoercion(schema: GraphQLSchema, operation: OperationDefinitionNode): CompiledOperation['coerce'] {
   const definitions = operation.variableDefinitions ?? [];
   if (definitions.length === 0) {
@@ -157,12 +103,8 @@ function compileCoercion(schema: GraphQLSchema, operation: OperationDefinitionNo
   return (given = {}) => {
     const { errors, coerced } = getVariableValues(schema, definitions, given);
     if (errors) {
-      return {
-        errors: errors.map((error) => ({
-          ...error.toJSON(),
-          extensions: { ...error.extensions, code: 'BAD_USER_INPUT' },
-        })),
-      };
+      const coded = { code: 'BAD_USER_INPUT' };
+      return { errors: errors.map((error) => ({ ...error.toJSON(), extensions: { ...error.extensions, ...coded } })) };
     }
     const raw = { ...given };
     for (const [name, value] of defaults) if (raw[name] === undefined) raw[name] = value;

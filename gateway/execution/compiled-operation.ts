@@ -30,12 +30,14 @@ export interface CompiledOperation {
   coerce(variables: Variables | undefined): CoercedVariables | { errors: GraphQLFormattedError[] };
   /** The cost by @cost and @listSize with these variables. */
   cost(variables: Variables): number;
-  /** Runs a query or mutation. */
+  /** Runs a query or mutation. @throws a GraphQLError where it cannot be planned with these conditions */
   execute(variables: CoercedVariables, context: RequestContext): Promise<OperationResult>;
-  /** For subscriptions. */
-  subscription?: {
-    upstream: { source: Source; operation: FetchOperation; variables(given: CoercedVariables): Variables | undefined };
-    /** Completes one event with the fields of other subgraphs. */
-    resolveEvent(event: SubgraphAnswer, variables: CoercedVariables, context: RequestContext): Promise<OperationResult>;
-  };
+  /** For subscriptions. @throws a GraphQLError where it cannot be planned with these conditions */
+  planSubscription(variables: CoercedVariables): Promise<PlannedSubscription>;
+}
+
+export interface PlannedSubscription {
+  upstream: { source: Source; operation: FetchOperation; variables(given: CoercedVariables): Variables | undefined };
+  /** Completes one event with the fields of other subgraphs. */
+  resolveEvent(event: SubgraphAnswer, variables: CoercedVariables, context: RequestContext): Promise<OperationResult>;
 }

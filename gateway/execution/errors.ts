@@ -17,23 +17,47 @@ export function toClientError(
   return { message: String(message), ...(path && path.length > 0 ? { path } : {}), extensions: shown };
 }
 
+/** The most errors that one answer tells. */
+const maxErrors = 1_000;
+
 /**
- * Errors for the faults that no error at hand explains: none above, at or below them.
+ * What an answer tells: each error once, since a plan may fetch a field both for the client and for what requires it, and
+ * the faults that none of them explains.
  * @param nulled where a subgraph answered null because of one of the errors
  */
-export function unexplained(
+export function answeredErrors(
+  errors: readonly GraphQLFormattedError[],
+  faults: readonly Fault[],
+  nulled: readonly ResponsePath[],
+): GraphQLFormattedError[] {
+  const told = [...new Map(errors.map((error) => [JSON.stringify(error), error])).values()];
+  const all = faults.length > 0 ? [...told, ...unexplained(faults, told, nulled)] : told;
+  if (all.length <= maxErrors) return all;
+  const message = `${all.length - maxErrors} more errors are left out.`;
+  return [...all.slice(0, maxErrors), { message, extensions: { code: 'ERRORS_LEFT_OUT' } }];
+}
+
+/** Errors for the faults that no error at hand explains: none above, at or below them. */
+function unexplained(
   faults: readonly Fault[],
   errors: readonly GraphQLFormattedError[],
   nulled: readonly ResponsePath[],
 ): GraphQLFormattedError[] {
-  const explains = (path: readonly (string | number)[] | undefined, faultPath: ResponsePath) => {
-    if (path === undefined) return true;
-    const length = Math.min(path.length, faultPath.length);
-    for (let index = 0; index < length; index += 1) if (path[index] !== faultPath[index]) return false;
-    return true;
+  const paths = [...errors.map(({ path }) => path ?? []), ...(errors.length > 0 ? nulled : [])];
+  const known = new Set<string>();
+  const above = new Set<string>();
+  for (const path of paths) {
+    known.add(JSON.stringify(path));
+    for (let length = 0; length < path.length; length += 1) above.add(JSON.stringify(path.slice(0, length)));
+  }
+  const isExplained = ({ path }: Fault) => {
+    if (above.has(JSON.stringify(path))) return true;
+    for (let length = 0; length <= path.length; length += 1) {
+      if (known.has(JSON.stringify(path.slice(0, length)))) return true;
+    }
+    return false;
   };
-  const paths = [...errors.map(({ path }) => path), ...(errors.length > 0 ? nulled : [])];
   return faults
-    .filter((fault) => !paths.some((path) => explains(path, fault.path)))
+    .filter((fault) => !isExplained(fault))
     .map(({ message, path }) => ({ message, path, extensions: { code: 'SUBGRAPH_INVALID_ANSWER' } }));
 }

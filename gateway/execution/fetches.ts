@@ -34,8 +34,10 @@ const nothing: Step = () => undefined;
 export interface PlanCompiler {
   source(subgraph: string): Source;
   matcher: TypeMatcher;
-  /** The key that the client knows for a key of the data. */
-  responseKeyOf(dataKey: string): string;
+  /** The client's path for one of the data, as far as the client selects it. */
+  responsePathOf(path: ResponsePath): ResponsePath;
+  /** Whether it is the name of an interface. */
+  isInterface(typeName: unknown): boolean;
 }
 
 export function compilePlan(node: PlanNode | undefined, compiler: PlanCompiler): Step {
@@ -164,29 +166,28 @@ function compileRootFetch(node: RootFetch, compiler: PlanCompiler, call: Call): 
 /** Writes the answer to a fetch of root fields into its targets. */
 export function compileRootAnswer(
   node: RootFetch,
-  { matcher, responseKeyOf }: PlanCompiler,
+  { matcher, responsePathOf }: PlanCompiler,
 ): (answer: SubgraphAnswer, targets: JsonObject[], execution: Execution, prefix: ResponsePath) => void {
   const rewrite = compileRewrites(node.outputRewrites, matcher);
   const rename = compilePathRenames(node.outputRewrites);
   const keys = rootKeys(node.operation);
   return ({ data, errors }, targets, execution, prefix) => {
     for (const error of errors ?? []) {
-      const paths = error.path?.length ? [rename([...error.path])] : keys.map((key) => rename([key]));
-      for (const path of paths) {
-        execution.errors.push(toClientError(error, toResponsePath([...prefix, ...path], responseKeyOf)));
+      // An error of the whole fetch is one of every field that it left without an answer.
+      const unanswered = () => keys.filter((key) => data?.[key] === undefined).map((key) => rename([key]));
+      const paths = error.path?.length ? [rename([...error.path])] : unanswered();
+      for (const path of paths.length > 0 ? paths : [[]]) {
+        execution.errors.push(toClientError(error, responsePathOf([...prefix, ...path])));
       }
     }
     if (!data) {
-      for (const key of keys) execution.nulled.push(toResponsePath([...prefix, ...rename([key])], responseKeyOf));
+      for (const key of keys) execution.nulled.push(responsePathOf([...prefix, ...rename([key])]));
       return;
     }
     rewrite?.(data);
     for (const [index, target] of targets.entries()) mergeInto(target, index === 0 ? data : cloneJson(data));
   };
 }
-
-const toResponsePath = (path: ResponsePath, responseKeyOf: PlanCompiler['responseKeyOf']): ResponsePath =>
-  path.map((key) => (typeof key === 'string' ? responseKeyOf(key) : key));
 
 /** The response keys of an operation's root fields: what is missing where the whole fetch fails. */
 function rootKeys(text: string): string[] {
@@ -309,6 +310,8 @@ function writeEntities(
     for (const [position, entity] of entities.entries()) {
       if (entity === null || typeof entity !== 'object') continue;
       batch.rewriteOutput?.(entity);
+      // A subgraph with an interface object calls it by the interface; what the entity is stands in the data already.
+      if (compiler.isInterface((entity as JsonObject).__typename)) delete (entity as JsonObject).__typename;
       const [first, ...more] = targetsOf[position]!;
       for (const target of more) mergeInto(target, batch.sharesObjects ? entity : cloneJson(entity));
       mergeInto(first!, entity);
@@ -322,10 +325,10 @@ function reportErrors(
   targets: Targets[],
   errors: readonly SubgraphError[],
   execution: Execution,
-  { responseKeyOf }: PlanCompiler,
+  { responsePathOf }: PlanCompiler,
 ): void {
   const report = (error: SubgraphError, path: ResponsePath) =>
-    execution.errors.push(toClientError(error, toResponsePath(path, responseKeyOf)));
+    execution.errors.push(toClientError(error, responsePathOf(path)));
   const located = new Map<CompiledBatch, Map<JsonObject, ResponsePath[]>>();
   for (const error of errors) {
     const [alias, position, ...rest] = error.path ?? [];

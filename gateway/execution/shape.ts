@@ -4,17 +4,13 @@
  * since constant keys are several times faster to read and write than computed ones.
  */
 import {
-  type DocumentNode,
   type FieldNode,
-  type FragmentDefinitionNode,
-  type FragmentSpreadNode,
   type GraphQLEnumType,
   type GraphQLInterfaceType,
   type GraphQLObjectType,
   type GraphQLOutputType,
   type GraphQLSchema,
   type GraphQLUnionType,
-  type InlineFragmentNode,
   isAbstractType,
   isEnumType,
   isInterfaceType,
@@ -24,11 +20,10 @@ import {
   isObjectType,
   Kind,
   type OperationDefinitionNode,
-  type SelectionNode,
   type SelectionSetNode,
-  visit,
 } from 'graphql';
 import { isIntrospection } from './introspection.js';
+import { placeholder } from './narrow.js';
 import type { JsonObject, ResponsePath } from './paths.js';
 
 /** Something that the schema does not allow in its place. */
@@ -38,10 +33,7 @@ export interface Fault {
 }
 
 /** Shapes the root. @returns null where a null reaches it */
-export type Shape = (
-  data: JsonObject,
-  variables: JsonObject,
-) => { data: JsonObject | null; faults: Fault[] | undefined };
+export type Shape = (data: JsonObject) => { data: JsonObject | null; faults: Fault[] | undefined };
 
 /** Stands for a null that its position does not allow, on its way up. */
 const invalid = Symbol('invalid');
@@ -57,51 +49,22 @@ type ShapeValue = (value: unknown, state: State) => unknown;
 /** Nodes with the same response key, which are merged. */
 type FieldNodes = [FieldNode, ...FieldNode[]];
 
-/** The most sets of conditions of one operation whose shapes are kept. */
-const maxVariants = 32;
-
-/** @param dataKeyOf the key that a field's value has in the fetched data */
+/**
+ * @param operation without fragments and conditions, see narrow.ts
+ * @param dataKeyOf the key that a field's value has in the fetched data
+ */
 export function compileShape(
   schema: GraphQLSchema,
-  document: DocumentNode,
   operation: OperationDefinitionNode,
   dataKeyOf: (field: FieldNode) => string,
 ): Shape {
   const rootType = schema.getRootType(operation.operation)!;
-  const conditions = conditionVariables(document);
-  // One shape for each set of conditions: the order of keys depends on them, too.
-  const variants = new Map<string, ShapeValue>();
-  const variantFor = (variables: JsonObject): ShapeValue => {
-    let key = '';
-    for (const name of conditions) key += variables[name] === true ? '1' : '0';
-    let variant = variants.get(key);
-    if (!variant) {
-      const met = new Set(conditions.filter((name) => variables[name] === true));
-      variant = new ShapeCompiler(schema, document, dataKeyOf, met).object(rootType, [operation.selectionSet]);
-      if (variants.size >= maxVariants) variants.delete(variants.keys().next().value!);
-      variants.set(key, variant);
-    }
-    return variant;
-  };
-  return (data, variables) => {
+  const shapeRoot = new ShapeCompiler(schema, dataKeyOf).object(rootType, [operation.selectionSet]);
+  return (data) => {
     const state: State = { path: [], depth: 0, faults: undefined };
-    const shaped = variantFor(variables)(data, state);
+    const shaped = shapeRoot(data, state);
     return { data: shaped === invalid ? null : (shaped as JsonObject), faults: state.faults };
   };
-}
-
-/** The variables of @skip and @include. */
-function conditionVariables(document: DocumentNode): string[] {
-  const names = new Set<string>();
-  visit(document, {
-    Directive({ name, arguments: given }) {
-      const value = given?.[0]?.value;
-      if ((name.value === 'skip' || name.value === 'include') && value?.kind === Kind.VARIABLE) {
-        names.add(value.name.value);
-      }
-    },
-  });
-  return [...names];
 }
 
 function fault(state: State, message: string, key?: string | number): void {
@@ -112,21 +75,10 @@ function fault(state: State, message: string, key?: string | number): void {
 }
 
 class ShapeCompiler {
-  readonly #fragments: Map<string, FragmentDefinitionNode>;
-
-  /** @param met the variables of conditions that are true */
   constructor(
     private readonly schema: GraphQLSchema,
-    document: DocumentNode,
     private readonly dataKeyOf: (field: FieldNode) => string,
-    private readonly met: ReadonlySet<string>,
-  ) {
-    this.#fragments = new Map(
-      document.definitions.flatMap((definition) =>
-        definition.kind === Kind.FRAGMENT_DEFINITION ? [[definition.name.value, definition]] : [],
-      ),
-    );
-  }
+  ) {}
 
   /** A function that reads and writes every field by a constant key. */
   object(type: GraphQLObjectType | GraphQLInterfaceType, selected: SelectionSetNode[]): ShapeValue {
@@ -215,11 +167,8 @@ class ShapeCompiler {
   #fitsAll(type: GraphQLInterfaceType, selected: SelectionSetNode[]): boolean {
     return selected.every(({ selections }) =>
       selections.every((node) => {
-        if (!this.#isIncluded(node)) return true;
-        if (node.kind === Kind.FIELD) return node.name.value !== '__typename';
-        const fragment = this.#fragmentOf(node);
-        const condition = fragment.typeCondition?.name.value;
-        return this.#applies(condition, type) && this.#fitsAll(type, [fragment.selectionSet]);
+        if (node.kind === Kind.FIELD) return node === placeholder || node.name.value !== '__typename';
+        return node.kind === Kind.INLINE_FRAGMENT && this.#applies(node.typeCondition?.name.value, type);
       }),
     );
   }
@@ -256,46 +205,29 @@ class ShapeCompiler {
     };
   }
 
-  /** The specification's CollectFields (6.3.2) for one type and the conditions that are met. */
+  /** The specification's CollectFields (6.3.2) for one type. */
   #collect(
     type: GraphQLObjectType | GraphQLInterfaceType,
     selected: SelectionSetNode[],
     fields = new Map<string, FieldNodes>(),
   ): Map<string, FieldNodes> {
     for (const node of selected.flatMap(({ selections }) => selections)) {
-      if (!this.#isIncluded(node)) continue;
-      if (node.kind === Kind.FIELD) {
+      if (node.kind === Kind.INLINE_FRAGMENT) {
+        if (this.#applies(node.typeCondition?.name.value, type)) this.#collect(type, [node.selectionSet], fields);
+      } else if (node.kind === Kind.FIELD && node !== placeholder) {
         const key = node.alias?.value ?? node.name.value;
         const nodes = fields.get(key);
         if (nodes) nodes.push(node);
         else fields.set(key, [node]);
-        continue;
       }
-      const fragment = this.#fragmentOf(node);
-      if (this.#applies(fragment.typeCondition?.name.value, type)) this.#collect(type, [fragment.selectionSet], fields);
     }
     return fields;
-  }
-
-  #fragmentOf(node: FragmentSpreadNode | InlineFragmentNode): FragmentDefinitionNode | InlineFragmentNode {
-    return node.kind === Kind.FRAGMENT_SPREAD ? this.#fragments.get(node.name.value)! : node;
   }
 
   #applies(typeCondition: string | undefined, type: GraphQLObjectType | GraphQLInterfaceType): boolean {
     if (typeCondition === undefined || typeCondition === type.name) return true;
     const condition = this.schema.getType(typeCondition);
     return isAbstractType(condition) && this.schema.isSubType(condition, type);
-  }
-
-  #isIncluded({ directives }: SelectionNode): boolean {
-    for (const { name, arguments: given } of directives ?? []) {
-      if (name.value !== 'skip' && name.value !== 'include') continue;
-      const value = given?.[0]?.value;
-      const is =
-        value?.kind === Kind.VARIABLE ? this.met.has(value.name.value) : value?.kind === Kind.BOOLEAN && value.value;
-      if (is !== (name.value === 'include')) return false;
-    }
-    return true;
   }
 }
 

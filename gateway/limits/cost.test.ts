@@ -99,7 +99,7 @@ describe('an operation costs', () => {
       .replaceAll('@listSize(s', '@sized(s')
       .replaceAll('directive @sized', 'directive @listSize');
     expect(compile('{ page(first: 30) { items { id } } dear { id } }', costOf(parse(renamed), schema))({})).toBe(61);
-    const unlinked = parse('schema { query: Query }' + types);
+    const unlinked = parse(`schema { query: Query }${types}`);
     expect(compile('{ page(first: 30) { items { id } } dear { id } }', costOf(unlinked, schema))({})).toBe(1 + 10 + 1);
   });
 

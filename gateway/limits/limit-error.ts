@@ -5,6 +5,7 @@ import { HarborwatchError } from '../../platform/errors.js';
 const messages: Record<keyof OperationLimits, (value: string) => string> = {
   tokens: (value) => `The document has ${value} tokens`,
   lines: (value) => `The document has ${value} lines`,
+  nameLength: (value) => `A name in the document has ${value} letters`,
   depth: (value) => `The operation nests selections ${value} deep`,
   aliases: (value) => `The operation has ${value} aliases`,
   rootFields: (value) => `The operation has ${value} root fields`,

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { buildASTSchema, type GraphQLError, getIntrospectionQuery, parse, specifiedRules, validate } from 'graphql';
 import { describe, expect, it } from 'vitest';
 import { loadConfig, type OperationLimits, operationLimitsOf } from '../../platform/config.js';
@@ -56,6 +55,12 @@ describe('each limit lets pass what reaches it, and tells number and limit of wh
       10,
       (n) => `{ list(input: ${'['.repeat(n)}${']'.repeat(n)}) { id } }`,
       'Lists and objects in the text nest 11 deep; the limit is 10.',
+    ],
+    [
+      'nameLength',
+      256,
+      (n) => `query ${'n'.repeat(n)} { n }`,
+      'A name in the document has 257 letters; the limit is 256.',
     ],
     ['lines', 5_000, (n) => `{ n }${'\n'.repeat(n - 1)}`, 'The document has over 5,000 lines; the limit is 5,000.'],
   ];

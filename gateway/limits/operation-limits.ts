@@ -132,11 +132,33 @@ const withCode = (error: GraphQLError, code: string): GraphQLError =>
 export function limitsRule(limits: OperationLimits): ValidationRule {
   return (context) => ({
     Document(document) {
-      const errors = new Walk(document, limits).errors();
+      const errors = errorsOf(document, limits);
       for (const error of errors) context.reportError(error);
       return errors.length > 0 ? { ...document, definitions: [] } : undefined;
     },
   });
+}
+
+/** What of the document is over a limit: in its text, then in its operations. */
+function errorsOf(document: DocumentNode, limits: OperationLimits): GraphQLError[] {
+  try {
+    checkText(document.loc?.source.body ?? '', limits);
+    checkNames(document, limits);
+    return new Walk(document, limits).errors();
+  } catch (error) {
+    if (error instanceof HarborwatchError) return [toGraphQLError(error)];
+    throw error;
+  }
+}
+
+/** Other rules compare a name with all that it might have meant, and errors repeat it. */
+function checkNames({ loc }: DocumentNode, limits: OperationLimits): void {
+  for (let token = loc?.startToken ?? null; token; token = token.next) {
+    const length = token.end - token.start;
+    if (token.kind === TokenKind.NAME && length > limits.nameLength) {
+      throw limitError('nameLength', length, limits.nameLength);
+    }
+  }
 }
 
 /** The fields under one response path. */

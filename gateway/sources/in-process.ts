@@ -3,6 +3,7 @@ import { type ExecutionResult, GraphQLError } from 'graphql';
 import { mapAsyncIterable } from '../../platform/async-iterable.js';
 import type { SubgraphExecutor } from '../../platform/subgraph.js';
 import type { RequestContext } from '../context.js';
+import { failed } from './failure.js';
 import type { FetchOperation, Source, SubgraphAnswer, Variables } from './source.js';
 
 /** How a subgraph is asked whether it can answer. */
@@ -51,11 +52,7 @@ export class InProcessSource implements Source {
   #withinTime(answer: Promise<SubgraphAnswer>, { deadline }: RequestContext): Promise<SubgraphAnswer> {
     const timeoutMs = Math.min(this.timeoutMs, Math.max(deadline - Date.now(), 0));
     return new Promise((resolve) => {
-      const late = () => {
-        const message = `A part of the graph did not answer within ${timeoutMs} ms. Try again, or ask for less.`;
-        resolve({ errors: [{ message, extensions: { code: 'SUBGRAPH_TIMEOUT' } }] });
-      };
-      const timer = setTimeout(late, timeoutMs);
+      const timer = setTimeout(() => resolve(failed('SUBGRAPH_TIMEOUT')), timeoutMs);
       void answer.then((settled) => {
         clearTimeout(timer);
         resolve(settled);

@@ -4,7 +4,12 @@
  */
 
 import type { GatewayMetrics } from '../../platform/metrics.js';
-import type { CoercedVariables, CompiledOperation, OperationResult } from '../execution/compiled-operation.js';
+import type {
+  CoercedVariables,
+  CompiledOperation,
+  OperationResult,
+  PlannedSubscription,
+} from '../execution/compiled-operation.js';
 import type { SubgraphAnswer } from '../sources/source.js';
 import { FanOut } from './fan-out.js';
 import { Gap, Message } from './message.js';
@@ -18,7 +23,7 @@ const eventsInHand = 4;
 /** What an execution runs; a new supergraph may replace it. */
 export interface Subscribed {
   compiled: CompiledOperation;
-  subscription: NonNullable<CompiledOperation['subscription']>;
+  subscription: PlannedSubscription;
   variables: CoercedVariables;
 }
 

@@ -107,14 +107,18 @@ export async function prepare(
       return refuse([toPlanError(error)]);
     }
   }
-  const { kind, subscription } = compiled;
+  const { kind } = compiled;
   if (kind !== 'subscription') return { kind };
-  if (!subscription) return refuse([toPlanError(undefined)]);
   const coerced = compiled.coerce(variables);
   if ('errors' in coerced) return refuse(coerced.errors, false);
   const tooCostly = gateway.costError(compiled, coerced.raw);
   if (tooCostly) return refuse([tooCostly], false);
-  return { kind: 'subscription', compiled, subscription, variables: coerced, query, operationName, given: variables };
+  try {
+    const subscription = await compiled.planSubscription(coerced);
+    return { kind, compiled, subscription, variables: coerced, query, operationName, given: variables };
+  } catch (error) {
+    return refuse([toPlanError(error)]);
+  }
 }
 
 /** The hash of an automatic persisted query. */

@@ -27,16 +27,23 @@ export class RawSocket {
   }
 
   /** Opens the WebSocket, without a word said. */
-  static async open(url: string, protocol = 'graphql-transport-ws'): Promise<RawSocket> {
-    const webSocket = new WebSocket(`${url.replace('http', 'ws')}/graphql`, protocol, { perMessageDeflate: false });
+  static async open(
+    url: string,
+    protocol = 'graphql-transport-ws',
+    headers: Record<string, string> = {},
+  ): Promise<RawSocket> {
+    const webSocket = new WebSocket(`${url.replace('http', 'ws')}/graphql`, protocol, {
+      perMessageDeflate: false,
+      headers,
+    });
     const socket = new RawSocket(webSocket);
     await once(webSocket, 'open');
     return socket;
   }
 
   /** Opens it and waits for the acknowledgement. */
-  static async connect(url: string, token?: string): Promise<RawSocket> {
-    const socket = await RawSocket.open(url);
+  static async connect(url: string, token?: string, headers?: Record<string, string>): Promise<RawSocket> {
+    const socket = await RawSocket.open(url, undefined, headers);
     socket.send({ type: 'connection_init', ...(token ? { payload: { authorization: `Bearer ${token}` } } : {}) });
     await socket.until(({ messages }) => messages.some(({ type }) => type === 'connection_ack'));
     return socket;

@@ -187,3 +187,19 @@ it('two tokens of one user share, whatever the order of their capabilities', asy
   expect(graph.feed(name).opened).toBe(1);
   await Promise.all(sockets.map((socket) => socket.close()));
 });
+
+it('callers whose headers are forwarded share only where these are equal', async () => {
+  const forwarding = await startStreamGraph({ settings: { FORWARD_HEADERS: 'x-shop' } });
+  const name = topic();
+  const sockets = await Promise.all(
+    ['a', 'b', 'a'].map((shop) => RawSocket.connect(forwarding.url, undefined, { 'x-shop': shop })),
+  );
+  for (const socket of sockets) {
+    socket.subscribe('1', plain, { t: name });
+    socket.subscribe('2', '{ ping }');
+  }
+  await Promise.all(sockets.map((socket) => socket.ended('2')));
+  await eventually(() => expect(forwarding.feed(name).open).toBe(2));
+  await Promise.all(sockets.map((socket) => socket.close()));
+  await forwarding.close();
+});

@@ -1,5 +1,8 @@
 import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../../tests/setup/until.js';
 import { RawSocket } from './raw-socket.js';
@@ -40,6 +43,7 @@ describe('a connection', () => {
     ['not JSON', 'hello'],
     ['no object', 'null'],
     ['without a type', '{"id":"1"}'],
+    ['nested too deep', `{"type":"ping","payload":${'['.repeat(4_000)}${']'.repeat(4_000)}}`],
     ['of an unknown type', '{"type":"start","id":"1"}'],
     ['a subscribe without an id', '{"type":"subscribe","payload":{"query":"{ping}"}}'],
     ['a subscribe with an endless id', `{"type":"subscribe","id":"${'x'.repeat(300)}","payload":{"query":"{ping}"}}`],
@@ -269,4 +273,32 @@ it('a gateway that ends completes every operation and closes with 1001', async (
   }
   expect(ending.feed('t').open).toBe(0);
   await ending.close();
+});
+
+it('a gateway for persisted operations alone runs no other over a WebSocket or an event stream', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'persisted-'));
+  const file = join(directory, 'manifest.json');
+  await writeFile(file, JSON.stringify({ plain, ping: '{ ping }' }));
+  const strict = await startStreamGraph({ settings: { PERSISTED_OPERATIONS: file, PERSISTED_ONLY: 'on' } });
+  const socket = await RawSocket.connect(strict.url);
+  socket.subscribe('other', 'subscription { own(topic: "t") { n } }');
+  expect(codes((await socket.ended('other'))!.payload)).toEqual(['PERSISTED_OPERATION_REQUIRED']);
+  socket.send({ id: 'unknown', type: 'subscribe', payload: { documentId: 'nothing' } });
+  expect(codes((await socket.ended('unknown'))!.payload)).toEqual(['PERSISTED_OPERATION_UNKNOWN']);
+  socket.send({ id: 'ping', type: 'subscribe', payload: { documentId: 'ping' } });
+  await socket.ended('ping');
+  expect(socket.of('ping')).toEqual([{ data: { ping: 'pong' } }]);
+  socket.send({ id: 'plain', type: 'subscribe', payload: { documentId: 'plain', variables: { t: 't' } } });
+  await eventually(() => expect(strict.feed('t').open).toBe(1));
+  strict.feed('t').publish({ n: 1 });
+  await socket.until(() => socket.of('plain').length === 1);
+
+  const get = (parameters: Record<string, string>) =>
+    fetch(`${strict.url}/graphql?${new URLSearchParams(parameters)}`, { headers: { accept: 'text/event-stream' } });
+  const refused = await get({ query: 'subscription { own(topic: "t") { n } }' });
+  expect(codes(((await refused.json()) as any).errors)).toEqual(['PERSISTED_OPERATION_REQUIRED']);
+  expect(await (await get({ documentId: 'ping' })).text()).toContain('{"data":{"ping":"pong"}}');
+  await socket.close();
+  await strict.close();
+  await rm(directory, { recursive: true });
 });

@@ -14,6 +14,7 @@ import type { Logger } from '../../platform/logging.js';
 import type { GatewayMetrics } from '../../platform/metrics.js';
 import { type CompilationTarget, compileOperation } from '../execution/compile.js';
 import type { CompiledOperation } from '../execution/compiled-operation.js';
+import { fieldsWithArguments } from '../execution/normalize.js';
 import { createTypeMatcher } from '../execution/type-matcher.js';
 import { costOf } from '../limits/cost.js';
 import { ApolloWorker } from '../planning/apollo-worker-client.js';
@@ -87,6 +88,7 @@ export class Snapshot {
         apiSchema,
         planner: createPlanner(supergraphSdl, worker, options.planner, logger),
         matcher: createTypeMatcher(supergraphSchema),
+        fieldsWithArguments: fieldsWithArguments(apiSchema),
         source: (name) => {
           const source = sources.get(name);
           if (!source) throw new Error(`The plan names the subgraph "${name}", which the supergraph does not.`);

@@ -219,7 +219,7 @@ function without(document: DocumentNode, index: number): DocumentNode | undefine
   };
   const drop = () => (isMeant() ? null : undefined);
   const changed = visit(document, {
-    Field: (node) => {
+    Field(node) {
       if (isMeant()) return null;
       return node.alias && isMeant() ? { ...node, alias: undefined } : undefined;
     },
