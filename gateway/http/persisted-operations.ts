@@ -28,7 +28,7 @@ export interface PersistedOperations {
 }
 
 /** An operation of the manifest that cannot run. */
-export interface BrokenOperation {
+interface BrokenOperation {
   id: string;
   message: string;
 }

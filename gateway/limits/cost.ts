@@ -54,7 +54,7 @@ export function costOf(supergraph: DocumentNode, apiSchema: GraphQLSchema) {
  * @returns what tells the cost with given variables, as they were sent or coerced
  * @throws GraphQLError where a field is not given exactly one slicing argument though its `@listSize` asks for it
  */
-export function compileCost(
+function compileCost(
   schema: GraphQLSchema,
   directives: CostDirectives,
   document: DocumentNode,

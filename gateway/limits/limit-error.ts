@@ -26,8 +26,3 @@ export function limitError(limit: keyof OperationLimits, value: number, maximum:
     { limit, value, maximum, setting: settings[operationLimitSettings[limit]].env },
   );
 }
-
-/** @throws COST_LIMIT_EXCEEDED */
-export function checkCost(cost: number, limits: OperationLimits): void {
-  if (cost > limits.cost) throw limitError('cost', cost, limits.cost);
-}

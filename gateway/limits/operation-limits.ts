@@ -63,7 +63,7 @@ export function parseOperation(text: string, limits: OperationLimits): DocumentN
 }
 
 /** What the caller is told where a text could not be parsed. */
-export function parseError(error: unknown, text: string, limits: OperationLimits): GraphQLError {
+function parseError(error: unknown, text: string, limits: OperationLimits): GraphQLError {
   if (error instanceof HarborwatchError) return toGraphQLError(error);
   // The parser calls itself for each level, and the stack ended.
   if (!(error instanceof GraphQLError))

@@ -1,23 +1,23 @@
-/** Apollo's query planner as a Planner. It runs in a worker thread: planning one operation can take it a second. */
+/** Apollo's query planner, as a Planner. */
 import type {
   FetchNode as ApolloFetch,
   PlanNode as ApolloNode,
   FetchDataRewrite,
   QueryPlanSelectionNode,
+  SubscriptionNode,
 } from '@apollo/query-planner';
-import type { ApolloWorker } from './apollo-worker-client.js';
 import type { FetchNode, Path, PlanNode, Planner, QueryPlan, RequiredSelection, Rewrite, RewritePath } from './plan.js';
+import type { PlanningProcess } from './planning-process.js';
 
-/** @param worker has the supergraph; it stays its owner's */
-export function createApolloPlanner(worker: ApolloWorker): Planner {
+/** Asks Apollo's planner of a planning process. */
+export function createApolloPlanner(planning: PlanningProcess): Planner {
   return {
     name: 'apollo',
-    plan: async (...question) => toPlan(await worker.plan(...question)),
+    plan: async (...operation) => toPlan(await planning.plan('apollo', ...operation)),
   };
 }
 
-/** @param node the `node` of Apollo's QueryPlan */
-export function toPlan(node: Awaited<ReturnType<ApolloWorker['plan']>>): QueryPlan {
+function toPlan(node: ApolloNode | SubscriptionNode | undefined): QueryPlan {
   if (node?.kind !== 'Subscription') return { node: node && toNode(node, []) };
   const subscription = toFetch(node.primary, []);
   if (subscription.kind !== 'RootFetch') throw new Error('A subscription opens with a field of the root.');

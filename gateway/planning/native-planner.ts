@@ -1,27 +1,20 @@
 /** Hive Router's query planner (Rust, MIT), as a Planner. */
-import {
-  type EntityBatchAlias,
-  type FetchNode as HiveFetch,
-  type PlanNode as HiveNode,
-  type FetchRewrite as HiveRewrite,
-  type FlattenNodePathSegment as HiveSegment,
-  type RequiresSelection as HiveSelection,
-  QueryPlanner,
+import type {
+  EntityBatchAlias,
+  FetchNode as HiveFetch,
+  PlanNode as HiveNode,
+  FetchRewrite as HiveRewrite,
+  FlattenNodePathSegment as HiveSegment,
+  RequiresSelection as HiveSelection,
 } from '@graphql-hive/router-query-planner';
 import type { EntityBatch, FetchNode, Path, PlanNode, Planner, QueryPlan, RequiredSelection, Rewrite } from './plan.js';
+import type { PlanningProcess } from './planning-process.js';
 
-/** Labels of other kinds than percentages are nobody's here. */
-const noLabels = new Set<string>();
-
-/** @throws where the native library does not load here, or refuses the supergraph */
-export function createNativePlanner(supergraphSdl: string): Planner {
-  const planner = new QueryPlanner(supergraphSdl);
+/** Asks the native planner of a planning process. */
+export function createNativePlanner(planning: PlanningProcess): Planner {
   return {
     name: 'native',
-    plan: async (source, operationName, override) => {
-      const plan = await planner.planAsync(source, operationName ?? null, noLabels, override);
-      return toPlan(plan.node);
-    },
+    plan: async (...operation) => toPlan(await planning.plan('native', ...operation)),
   };
 }
 

@@ -17,8 +17,8 @@ import type { CompiledOperation } from '../execution/compiled-operation.js';
 import { fieldsWithArguments } from '../execution/normalize.js';
 import { createTypeMatcher } from '../execution/type-matcher.js';
 import { costOf } from '../limits/cost.js';
-import { ApolloWorker } from '../planning/apollo-worker-client.js';
 import { createPlanner } from '../planning/planner.js';
+import { PlanningProcess } from '../planning/planning-process.js';
 import type { Source } from '../sources/source.js';
 
 /** A subgraph as the supergraph names it. */
@@ -58,7 +58,7 @@ export class Snapshot {
     readonly apiSchema: GraphQLSchema,
     readonly sources: ReadonlyMap<string, Source>,
     private readonly target: CompilationTarget,
-    private readonly worker: ApolloWorker,
+    private readonly planning: PlanningProcess,
     options: SnapshotOptions,
   ) {
     this.#metrics = options.metrics;
@@ -76,9 +76,9 @@ export class Snapshot {
   /** Builds and checks everything. @throws what is wrong with the supergraph */
   static async build(options: SnapshotOptions): Promise<Snapshot> {
     const { supergraphSdl, sourceFor, logger } = options;
-    const worker = new ApolloWorker(supergraphSdl);
+    const planning = new PlanningProcess(supergraphSdl);
     try {
-      const apiSdl = await worker.apiSdl();
+      const apiSdl = await planning.apiSdl();
       const apiSchema = buildASTSchema(parse(apiSdl, { noLocation: true }), { assumeValidSDL: true });
       checkScalars(apiSchema, options.scalars ?? []);
       const supergraph = parse(supergraphSdl, { noLocation: true });
@@ -86,7 +86,7 @@ export class Snapshot {
       const sources = new Map(subgraphsOf(supergraph).map((subgraph) => [subgraph.name, sourceFor(subgraph)]));
       const target: CompilationTarget = {
         apiSchema,
-        planner: createPlanner(supergraphSdl, worker, options.planner, logger),
+        planner: createPlanner(planning, options.planner, logger),
         matcher: createTypeMatcher(supergraphSchema),
         fieldsWithArguments: fieldsWithArguments(apiSchema),
         source: (name) => {
@@ -96,9 +96,9 @@ export class Snapshot {
         },
         compileCost: costOf(supergraph, apiSchema),
       };
-      return new Snapshot(supergraphSdl, apiSchema, sources, target, worker, options);
+      return new Snapshot(supergraphSdl, apiSchema, sources, target, planning, options);
     } catch (error) {
-      worker.close();
+      planning.close();
       throw error;
     }
   }
@@ -147,7 +147,7 @@ export class Snapshot {
 
   /** Ends what it holds beside its sources. */
   close(): void {
-    this.worker.close();
+    this.planning.close();
   }
 }
 
