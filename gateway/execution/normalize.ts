@@ -63,11 +63,13 @@ export function normalizeOperation(
   };
   const planned = visit(operation, {
     Field: {
-      leave(field): FieldNode {
+      // From the root on, so that a root field has the same alias whatever is selected below it.
+      enter(field): FieldNode | undefined {
         // Planners do not know introspection, and take no empty selections either.
         if (isIntrospection(field)) return placeholder;
         const key = dataKeyOf(field);
-        const { alias: _, ...rest } = field;
+        const { alias, ...rest } = field;
+        if (alias === undefined && key === field.name.value) return undefined;
         // An alias that is the field's own name confuses planners.
         return key === field.name.value ? rest : { ...rest, alias: { kind: Kind.NAME, value: key } };
       },

@@ -17,10 +17,6 @@ export class Admission {
     private readonly metrics: Pick<GatewayMetrics, 'begin' | 'end'>,
   ) {}
 
-  get open(): number {
-    return this.#open;
-  }
-
   /** @returns what to call once when the connection is closed. @throws TOO_MANY_STREAMS */
   enter(): () => void {
     if (this.#open >= this.max) {

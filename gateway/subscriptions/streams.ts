@@ -33,8 +33,6 @@ export interface Streams {
   serveUpgrades(server: Server): void;
   /** Answers a request for an event stream. @param body the JSON of a POST */
   streamEvents(exchange: Exchange, body: unknown): Promise<void>;
-  /** How many connections are open, and how much they share. */
-  figures(): { connections: number; executions: number; upstreams: number };
   /** Refuses new connections, completes all operations and ends their connections, within `streamDrainMs`. */
   close(): Promise<void>;
 }
@@ -49,7 +47,6 @@ export function createStreams(options: StreamsOptions): Streams {
   return {
     serveUpgrades: (server) => void server.on('upgrade', sockets.accept),
     streamEvents: events.handle,
-    figures: () => ({ connections: admission.open, ...subscriptions.figures }),
     close: async () => {
       await Promise.all([sockets.close(), events.close()]);
       subscriptions.close();

@@ -49,11 +49,6 @@ export class Subscriptions {
     this.#stopListening = gateway.onSchemaLoadOrUpdate(({ coreSupergraphSdl }) => this.#reload(coreSupergraphSdl));
   }
 
-  /** How much is shared. */
-  get figures(): { executions: number; upstreams: number } {
-    return { executions: this.#running.size, upstreams: this.#upstreams.size };
-  }
-
   /** Opens a subscription, or joins an equal one. Errors of its source go to the sink like those of its events. */
   open(plan: SubscriptionPlan, caller: Caller, sink: Sink): Subscriber {
     const { compiled, query, operationName, variables } = plan;

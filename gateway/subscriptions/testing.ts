@@ -86,7 +86,7 @@ export const theEnd = Symbol('end');
 const link =
   'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@tag", "@inaccessible"])';
 
-const feedsSdl = `${link}
+export const feedsSdl = `${link}
   type Query { ping: String! callerOfFeeds: String }
   type Mutation { publish(topic: String!, n: Int!): Int! }
   type Subscription {
@@ -109,12 +109,6 @@ const peopleSdl = `${link}
   type Query { person(id: ID!): Person }
   type Person @key(fields: "id") { id: ID! name: String! caller: String }
 `;
-/** The same feeds with one argument more, so that plans differ. */
-export const otherFeedsSdl = feedsSdl.replace(
-  'plain(topic: String!): Tick',
-  'plain(topic: String!, more: Int = 1): Tick',
-);
-export { feedsSdl };
 
 const describeCaller = ({ identity }: GraphQLContext) =>
   identity ? `${identity.orgId}/${identity.subject.id}/${identity.tier}` : 'nobody';
