@@ -7,7 +7,7 @@ import type { OperationLimits } from '../platform/config.js';
 import type { Logger } from '../platform/logging.js';
 import type { RequestContext } from './context.js';
 import type { FederatedGateway } from './federated-gateway.js';
-import { errorBehind, limitsRule } from './limits/operation-limits.js';
+import { errorBehind, limitsRule, maxValidationErrors } from './limits/operation-limits.js';
 
 const suggestion = / Did you mean .*\?$/s;
 
@@ -88,6 +88,7 @@ export async function startApollo(
     hideSchemaDetailsFromClientErrors: false,
     parseOptions: { maxTokens: limits.tokens },
     validationRules: [limitsRule(limits)],
+    validationOptions: { maxErrors: maxValidationErrors },
     stopOnTerminationSignals: false,
     logger: {
       debug: () => {},

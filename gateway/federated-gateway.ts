@@ -25,6 +25,8 @@ export interface FederatedGatewayOptions extends Omit<SnapshotOptions, 'sourceFo
   /** Makes the source of a subgraph; called again where its address changes. */
   sourceFor(subgraph: SubgraphAddress): Source;
   limits: OperationLimits;
+  /** How much longer than a query a mutation may take. */
+  moreTimeForMutationsMs?: number;
 }
 
 export class FederatedGateway implements GatewayInterface {
@@ -128,7 +130,9 @@ export class FederatedGateway implements GatewayInterface {
     const tooCostly = this.costError(operation, coerced.raw);
     if (tooCostly) return { errors: [tooCostly] };
     try {
-      return await this.#trace(operation, coerced, context);
+      const { moreTimeForMutationsMs = 0 } = this.#options;
+      const allowed = operation.kind === 'mutation' ? withMoreTime(context, moreTimeForMutationsMs) : context;
+      return await this.#trace(operation, coerced, allowed);
     } catch (error) {
       // These conditions leave an operation that cannot be planned.
       if (error instanceof GraphQLError) return { errors: [error.toJSON()] };
@@ -221,6 +225,12 @@ export class FederatedGateway implements GatewayInterface {
     for (const listener of this.#listeners) listener({ apiSchema, coreSupergraphSdl: supergraphSdl });
   }
 }
+
+const withMoreTime = ({ identity, ...context }: RequestContext, moreMs: number): RequestContext => ({
+  ...context,
+  deadline: context.deadline + moreMs,
+  identity: identity && { ...identity, deadline: identity.deadline + moreMs },
+});
 
 /** Keeps the source of a subgraph whose address is the same. */
 function reusing(

@@ -50,6 +50,7 @@ export async function startGraph(options: GraphOptions): Promise<Graph> {
     maxOperations: config.planCacheEntries,
     maxOperationBytes: config.planCacheBytes,
     limits,
+    moreTimeForMutationsMs: Math.max(0, config.mutationTimeoutMs - config.operationTimeoutMs),
     metrics,
   });
   const persisted = await loadPersistedOperations(config.persistedOperations, config.persistedOnly === 'on');

@@ -252,3 +252,21 @@ describe('persisted operations', () => {
     expect(await ask(known)).toEqual([200]);
   });
 });
+
+describe('deadlines', () => {
+  it('a mutation may wait longer than a query may take', async () => {
+    const settings = { OPERATION_TIMEOUT_MS: '500', MUTATION_TIMEOUT_MS: '5000' };
+    const gateway = await startTestGateway({ settings });
+    // Nothing runs it here.
+    const input = { query: 'SELECT 1', waitMs: 1_500 };
+    const started = performance.now();
+    const answer = await gateway.query<any>(
+      gateway.orgs[0],
+      'mutation ($input: SubmitJobInput!) { submitJob(input: $input) { status } }',
+      { input },
+    );
+    expect(performance.now() - started).toBeGreaterThan(1_400);
+    expect(answer).toMatchObject({ status: 200, data: { submitJob: { status: 'PENDING' } } });
+    await gateway.close();
+  });
+});

@@ -2,6 +2,7 @@
  * GraphQL over HTTP. An operation that is compiled already runs at once; everything else, from the first run of an
  * operation to GET, persisted queries and bad input, goes through Apollo Server, whose answers look the same.
  */
+import { isUtf8 } from 'node:buffer';
 import { HeaderMap } from '@apollo/server';
 import type { Config, OperationLimits } from '../../platform/config.js';
 import { fail } from '../../platform/errors.js';
@@ -13,6 +14,7 @@ import type { CompiledOperation } from '../execution/compiled-operation.js';
 import type { FederatedGateway } from '../federated-gateway.js';
 import type { Graph } from '../graph.js';
 import { checkNesting } from '../limits/json-depth.js';
+import { checkText } from '../limits/operation-limits.js';
 import type { Variables } from '../sources/source.js';
 import { readBody } from './body.js';
 import { type Answer, sendAnswer } from './caching.js';
@@ -189,7 +191,7 @@ const contextOf = (exchange: Exchange, forwardHeaders: readonly string[]): Reque
 });
 
 async function askApollo(
-  { apollo, persisted }: Graph,
+  { apollo, limits, persisted }: Graph,
   { request, response, url }: Exchange,
   context: RequestContext,
   body: unknown,
@@ -198,6 +200,8 @@ async function askApollo(
   for (const [name, value] of Object.entries(request.headers)) {
     if (value !== undefined) headers.set(name, Array.isArray(value) ? value.join(', ') : value);
   }
+  const { query } = (body ?? {}) as GraphQLRequest;
+  if (typeof query === 'string') checkText(query, limits);
   const search = request.method === 'GET' ? resolvePersistedAddress(persisted, url) : url.search;
   const outcome: NonNullable<RequestContext['outcome']> = {};
   const answer = await apollo.executeHTTPGraphQLRequest({
@@ -226,14 +230,17 @@ function describe(request: unknown): { action: string; operation: string | null 
   return { action: kind?.[1] ?? 'query', operation };
 }
 
+/** JSON over a network is UTF-8 (RFC 8259); another character set would be read as something else. */
+const jsonType = /^application\/json\s*(;\s*(charset\s*=\s*"?utf-?8"?\s*)?)?$/i;
+
 async function readJsonText({ request }: Exchange, limitBytes: number): Promise<string> {
   const body = await readBody(request, limitBytes);
-  const type = request.headers['content-type']?.split(';')[0]?.trim().toLowerCase();
-  if (type !== 'application/json') {
-    fail('UNSUPPORTED_MEDIA_TYPE', 'GraphQL over POST takes the content type application/json.', {
+  if (!jsonType.test(request.headers['content-type'] ?? '')) {
+    fail('UNSUPPORTED_MEDIA_TYPE', 'GraphQL over POST takes the content type application/json, in UTF-8.', {
       argument: 'Content-Type',
     });
   }
+  if (!isUtf8(body)) fail('BAD_USER_INPUT', 'The body is not UTF-8.', { argument: 'body' });
   return body.toString('utf8');
 }
 

@@ -53,7 +53,9 @@ export class HttpCall implements Dispatcher.DispatchHandler {
 
   start(): void {
     const now = Date.now();
-    this.#deadline = Math.min(now + this.target.timeoutMs, this.context.deadline);
+    const { deadline } = this.context;
+    // What became of a mutation that is given up is not known: it has all of its operation's time.
+    this.#deadline = this.kind === 'mutation' ? deadline : Math.min(now + this.target.timeoutMs, deadline);
     if (this.#deadline > now) {
       this.#timer = setTimeout(onDeadline, this.#deadline - now, this);
       this.#attempt();

@@ -22,7 +22,7 @@ export class InProcessSource implements Source {
   }
 
   execute(
-    { text }: FetchOperation,
+    { text, kind }: FetchOperation,
     variables: Variables | undefined,
     context: RequestContext,
   ): SubgraphAnswer | Promise<SubgraphAnswer> {
@@ -30,7 +30,7 @@ export class InProcessSource implements Source {
       const result = this.executor.execute({ query: text, variables }, context);
       const answer = (settled: ExecutionResult) => this.#answer(settled, text);
       if (!(result instanceof Promise)) return answer(result);
-      return this.#withinTime(result.then(answer, toFailure), context);
+      return this.#withinTime(result.then(answer, toFailure), kind, context);
     } catch (error) {
       return toFailure(error);
     }
@@ -49,8 +49,14 @@ export class InProcessSource implements Source {
     return cacheControl === undefined ? { data: result.data ?? null } : { data: result.data ?? null, cacheControl };
   }
 
-  #withinTime(answer: Promise<SubgraphAnswer>, { deadline }: RequestContext): Promise<SubgraphAnswer> {
-    const timeoutMs = Math.min(this.timeoutMs, Math.max(deadline - Date.now(), 0));
+  #withinTime(
+    answer: Promise<SubgraphAnswer>,
+    kind: FetchOperation['kind'],
+    { deadline }: RequestContext,
+  ): Promise<SubgraphAnswer> {
+    const leftMs = Math.max(deadline - Date.now(), 0);
+    // What became of a mutation that is given up is not known: it has all of its operation's time.
+    const timeoutMs = kind === 'mutation' ? leftMs : Math.min(this.timeoutMs, leftMs);
     return new Promise((resolve) => {
       const timer = setTimeout(() => resolve(failed('SUBGRAPH_TIMEOUT')), timeoutMs);
       void answer.then((settled) => {
