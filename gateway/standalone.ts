@@ -17,7 +17,7 @@ import { watchSupergraph } from './supergraph/watch.js';
 const usage = `Usage: npm run gateway -- --supergraph FILE [--port N] [--host H] [--no-auth]
 
   --supergraph FILE  a composed Federation 2 supergraph; it is watched, and a new one takes over while requests run
-  --port N           the port to listen on (PORT, 4000)
+  --port N           the port to listen on; 0 takes a free one (PORT, 4000)
   --host H           the address to listen on (HOST, 127.0.0.1)
   --no-auth          asks nobody for a token; else access tokens are checked with TOKEN_SIGNING_KEY`;
 
@@ -48,7 +48,8 @@ async function readSupergraph(file: string): Promise<string> {
 
 await runMain(async () => {
   const { supergraph: file, port, host, 'no-auth': open } = readArguments();
-  const config = loadConfig({ ...process.env, ...(port === undefined ? {} : { PORT: port }) });
+  const anyPort = port === '0';
+  const config = loadConfig({ ...process.env, ...(port === undefined || anyPort ? {} : { PORT: port }) });
   const logger = createLogger('gateway', config.logLevel);
   const tokens = open ? undefined : new Tokens(requireSetting(config, 'tokenSigningKey'), config.accessTokenSeconds);
   const graph = await startGraph({
@@ -70,7 +71,7 @@ await runMain(async () => {
     requiresToken: !open,
     graph,
     routes: [],
-    port: config.port,
+    port: anyPort ? 0 : config.port,
     host: host ?? config.host ?? '127.0.0.1',
   });
   const watch = watchSupergraph(file, graph.gateway, logger);

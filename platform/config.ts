@@ -112,7 +112,7 @@ function parseOrigins(value: string): readonly string[] | undefined {
 
 /** The table of settings. The key is the name in code. */
 export const settings = {
-  port: integer('PORT', 4000, 0, 65_535, 'The port of the gateway: GraphQL, GraphiQL and ingest. 0 takes a free one.'),
+  port: integer('PORT', 4000, 1, 65_535, 'The port of the gateway: GraphQL, GraphiQL and ingest.'),
   host: text(
     'HOST',
     'The address that the gateway listens on. Default 127.0.0.1: this machine only.',
