@@ -21,6 +21,15 @@ import { Snapshot, type SnapshotOptions, type SubgraphAddress } from './supergra
 /** How long the sources of an older supergraph stay open for what still runs on it. */
 const retireAfterMs = 60_000;
 
+/** By the name of their subgraph, each with the address that it was made for. */
+type Sources = ReadonlyMap<string, { url: string; source: Source }>;
+
+/** A version of the supergraph with the sources that it runs over. */
+interface Version {
+  snapshot: Snapshot;
+  sources: Sources;
+}
+
 export interface FederatedGatewayOptions extends Omit<SnapshotOptions, 'sourceFor'> {
   /** Makes the source of a subgraph; called again where its address changes. */
   sourceFor(subgraph: SubgraphAddress): Source;
@@ -32,14 +41,15 @@ export interface FederatedGatewayOptions extends Omit<SnapshotOptions, 'sourceFo
 export class FederatedGateway implements GatewayInterface {
   readonly #listeners = new Set<GatewaySchemaLoadOrUpdateCallback>();
   readonly #options: FederatedGatewayOptions;
-  readonly #sources: Map<string, { url: string; source: Source }>;
   /** Requests run on the version whose schema they were validated against. */
   readonly #bySchema = new WeakMap<GraphQLSchema, Snapshot>();
   readonly #retiring = new Set<() => void>();
   #snapshot: Snapshot;
+  #sources: Sources;
+  #mutations = 0;
   #updates: Promise<void> = Promise.resolve();
 
-  private constructor(options: FederatedGatewayOptions, snapshot: Snapshot, sources: FederatedGateway['sources']) {
+  private constructor(options: FederatedGatewayOptions, { snapshot, sources }: Version) {
     this.#options = options;
     this.#snapshot = snapshot;
     this.#sources = sources;
@@ -48,9 +58,7 @@ export class FederatedGateway implements GatewayInterface {
 
   /** @throws what is wrong with the supergraph */
   static async create(options: FederatedGatewayOptions): Promise<FederatedGateway> {
-    const sources: FederatedGateway['sources'] = new Map();
-    const snapshot = await Snapshot.build({ ...options, sourceFor: reusing(sources, options.sourceFor) });
-    return new FederatedGateway(options, snapshot, sources);
+    return new FederatedGateway(options, await buildVersion(options, new Map()));
   }
 
   /** The schema that clients see. */
@@ -62,7 +70,7 @@ export class FederatedGateway implements GatewayInterface {
     return this.#snapshot.supergraphSdl;
   }
 
-  get sources(): Map<string, { url: string; source: Source }> {
+  get sources(): Sources {
     return this.#sources;
   }
 
@@ -85,6 +93,11 @@ export class FederatedGateway implements GatewayInterface {
     const done = this.#updates.then(() => this.#update(supergraphSdl));
     this.#updates = done.catch(() => {});
     return done;
+  }
+
+  /** How many mutations have ended: a query that begins later must not be answered by one that began before. */
+  get mutations(): number {
+    return this.#mutations;
   }
 
   /** The operation, where it is compiled already. */
@@ -117,6 +130,7 @@ export class FederatedGateway implements GatewayInterface {
       return result;
     } finally {
       metrics.end('operations');
+      if (operation.kind === 'mutation') this.#mutations += 1;
     }
   }
 
@@ -195,18 +209,9 @@ export class FederatedGateway implements GatewayInterface {
   async #update(supergraphSdl: string): Promise<void> {
     const old = this.#snapshot;
     if (supergraphSdl === old.supergraphSdl) return;
-    const sources: FederatedGateway['sources'] = new Map(this.#sources);
-    const snapshot = await Snapshot.build({
-      ...this.#options,
-      supergraphSdl,
-      sourceFor: reusing(sources, this.#options.sourceFor),
-    });
-    const unused = [...this.#sources].filter(
-      ([name, { source }]) => sources.get(name)?.source !== source || !snapshot.sources.has(name),
-    );
-    for (const [name] of unused) if (!snapshot.sources.has(name)) sources.delete(name);
-    this.#sources.clear();
-    for (const [name, entry] of sources) this.#sources.set(name, entry);
+    const { snapshot, sources } = await buildVersion({ ...this.#options, supergraphSdl }, this.#sources);
+    const unused = notIn(sources, this.#sources);
+    this.#sources = sources;
     this.#bySchema.set(snapshot.apiSchema, snapshot);
     this.#snapshot = snapshot;
     this.#announce();
@@ -214,7 +219,7 @@ export class FederatedGateway implements GatewayInterface {
       clearTimeout(timer);
       this.#retiring.delete(retire);
       old.close();
-      for (const [, { source }] of unused) void source.close();
+      for (const source of unused) void source.close();
     };
     const timer = setTimeout(retire, retireAfterMs).unref();
     this.#retiring.add(retire);
@@ -232,19 +237,27 @@ const withMoreTime = ({ identity, ...context }: RequestContext, moreMs: number):
   identity: identity && { ...identity, deadline: identity.deadline + moreMs },
 });
 
-/** Keeps the source of a subgraph whose address is the same. */
-function reusing(
-  sources: FederatedGateway['sources'],
-  create: FederatedGatewayOptions['sourceFor'],
-): (subgraph: SubgraphAddress) => Source {
-  return (subgraph) => {
-    const known = sources.get(subgraph.name);
-    if (known?.url === subgraph.url) return known.source;
-    const source = create(subgraph);
-    sources.set(subgraph.name, { url: subgraph.url, source });
+/** Builds one; subgraphs whose address is the same keep their `present` source. @throws what is wrong with the supergraph */
+async function buildVersion(options: FederatedGatewayOptions, present: Sources): Promise<Version> {
+  const sources = new Map<string, { url: string; source: Source }>();
+  const sourceFor = (subgraph: SubgraphAddress): Source => {
+    const { name, url } = subgraph;
+    const known = present.get(name);
+    const source = known?.url === url ? known.source : options.sourceFor(subgraph);
+    sources.set(name, { url, source });
     return source;
   };
+  try {
+    return { snapshot: await Snapshot.build({ ...options, sourceFor }), sources };
+  } catch (error) {
+    for (const source of notIn(present, sources)) void source.close();
+    throw error;
+  }
 }
+
+/** The sources of `others` that are not among these. */
+const notIn = (sources: Sources, others: Sources): Source[] =>
+  [...others].flatMap(([name, { source }]) => (sources.get(name)?.source === source ? [] : [source]));
 
 function outcomeOf({ data, errors }: OperationResult): OperationOutcome {
   if (!errors) return 'ok';

@@ -59,7 +59,7 @@ export async function startGraph(options: GraphOptions): Promise<Graph> {
       logger.error(broken, 'a persisted operation does not fit the schema, and will be refused');
     }
   };
-  await tellBroken();
+  // Also tells of the first supergraph, which Apollo Server loads.
   gateway.onSchemaLoadOrUpdate(() => void tellBroken());
   const introspection = config.introspection === 'on';
   const apollo = await startApollo(gateway, { introspection, schemaIsPublic, limits, logger });

@@ -28,7 +28,8 @@ export function createRunOperation(
     const [error] = body.singleResult.errors ?? [];
     if (error) {
       const { code, ...details } = (error.extensions ?? {}) as { code?: string };
-      const known = code !== undefined && code in errorRegistry ? (code as ErrorCode) : 'INTERNAL_SERVER_ERROR';
+      const known =
+        code !== undefined && Object.hasOwn(errorRegistry, code) ? (code as ErrorCode) : 'INTERNAL_SERVER_ERROR';
       throw new HarborwatchError(known, error.message, details);
     }
     return body.singleResult.data as Data;

@@ -44,12 +44,12 @@ export async function startGateway(platform: Platform, options: GatewayOptions):
     supergraphSdl: options.supergraphSdl,
     scalars: [DateTimeScalar, BigIntScalar],
     schemaIsPublic: false,
-    sourceFor: ({ name, url }) => {
+    sourceFor: ({ name, url }, metrics) => {
       const domain = domains.find(({ subgraph }) => subgraph.name === name);
       if (!domain) {
         // One of ours in a process of its own, or another team's beside ours: both learn of the caller by signed hops.
         if (!signer) requireSetting(config, 'hopSigningKey');
-        return new HttpSource({ name, url: subgraphUrls.get(name) ?? url, settings: config, signer, logger });
+        return new HttpSource({ name, url: subgraphUrls.get(name) ?? url, settings: config, signer, logger, metrics });
       }
       const executor = createExecutor(domain.subgraph, domain.parts, logger);
       return new InProcessSource(executor, config.operationTimeoutMs, domain.parts.health);

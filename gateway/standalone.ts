@@ -58,7 +58,7 @@ await runMain(async () => {
     supergraphSdl: await readSupergraph(file),
     scalars: [],
     schemaIsPublic: open,
-    sourceFor: ({ name, url }) => new HttpSource({ name, url, settings: config, logger }),
+    sourceFor: ({ name, url }, metrics) => new HttpSource({ name, url, settings: config, logger, metrics }),
   }).catch((error: Error) => {
     throw new ConfigError(`The supergraph ${file} cannot be served: ${error.message}`);
   });
@@ -75,8 +75,7 @@ await runMain(async () => {
     host: host ?? config.host ?? '127.0.0.1',
   });
   const watch = watchSupergraph(file, graph.gateway, logger);
-  process.stdout.write(`The gateway is ready at ${edge.url}/graphql
-`);
+  process.stdout.write(`The gateway is ready at ${edge.url}/graphql\n`);
   manageLifecycle(logger, async () => {
     watch.close();
     await edge.drain();

@@ -93,7 +93,7 @@ export function parseSubgraphUrls(value: string): ReadonlyMap<string, string> | 
 
 /** What belongs to one connection or body (RFC 9110, 7.6.1), or is ours to set. */
 const ownHeaders = new Set(
-  'connection,content-encoding,content-length,content-type,expect,host,keep-alive,proxy-authenticate,proxy-authorization,te,trailer,transfer-encoding,upgrade,x-request-id'.split(
+  'accept,accept-encoding,connection,content-encoding,content-length,content-type,expect,host,keep-alive,proxy-authenticate,proxy-authorization,te,trailer,transfer-encoding,upgrade,x-request-id'.split(
     ',',
   ),
 );

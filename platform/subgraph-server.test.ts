@@ -1,4 +1,5 @@
 import { connect } from 'node:net';
+import { setInterval } from 'node:timers/promises';
 import { GraphQLError } from 'graphql';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
@@ -32,8 +33,13 @@ const odd: SubgraphExecutor = {
     if (query === 'syntax') throw new GraphQLError('Syntax error');
     return { data: { identity: identity as never } };
   },
-  subscribe: async ({ query }) => {
+  subscribe: async ({ query }, { identity }) => {
     if (query === 'subscription { throws }') throw new Error('secret detail');
+    if (query === 'subscription { left }') {
+      return (async function* () {
+        for await (const _ of setInterval(10)) yield { data: { leftMs: identity!.deadline - Date.now() } };
+      })();
+    }
     return (async function* () {
       yield { data: { tick: 1 } };
       throw new Error('secret detail');
@@ -256,6 +262,19 @@ describe('a stream of a subgraph process', () => {
       expect(message).toMatchObject({ type: 'error', payload: [{ extensions: { code: 'HOP_TOKEN_INVALID' } }] });
     }
     socket.close();
+  });
+
+  it('gives every event as much time as the call had that opened it', async () => {
+    const other = sourceAt(`${url}/odd`, {}, { name: 'odd', signer });
+    const context = contextFor(500, { identity: base.orgs[0] });
+    const stream = await other.subscribe({ text: 'subscription { left }', kind: 'subscription' }, undefined, context);
+    while (Date.now() < context.deadline) {
+      const { leftMs } = (await stream.next()).value.data;
+      expect(leftMs).toBeGreaterThan(0);
+      expect(leftMs).toBeLessThanOrEqual(500);
+    }
+    await stream.return!();
+    await other.close();
   });
 
   it('masks what breaks in it, and leaves the connection to the others', async () => {

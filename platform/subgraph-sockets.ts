@@ -6,6 +6,7 @@ import { useServer as answerProtocol, type Extra } from 'graphql-ws/use/ws';
 import { WebSocketServer } from 'ws';
 import { HarborwatchError } from './errors.js';
 import { type HopCall, type HopVerifier, socketBody } from './hop-tokens.js';
+import type { Identity } from './identity.js';
 import type { Logger } from './logging.js';
 import { type SubgraphExecutor, type SubgraphOperation, toPublicError } from './subgraph.js';
 
@@ -39,12 +40,15 @@ export function serveSubgraphSockets(
     // Nobody else listens here: a peer that breaks off would end the process.
     socket.on('error', () => socket.destroy());
     const executor = executors.get(request.url ?? '');
-    if (!executor) return void socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n');
+    // No timeout of the server looks at it any more, and the other side may keep its half open.
+    const refuse = (status: string) =>
+      socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`, () => socket.destroy());
+    if (!executor) return void refuse('404 Not Found');
     try {
       await verifier.verify(request.headers.authorization, executor.name, () => '');
     } catch (error) {
       if (!(error instanceof HarborwatchError)) logger.error({ err: error }, 'unexpected error');
-      return void socket.end('HTTP/1.1 401 Unauthorized\r\nConnection: close\r\n\r\n');
+      return void refuse('401 Unauthorized');
     }
     sockets.handleUpgrade(request, socket, head, (webSocket) => sockets.emit('connection', webSocket, request));
   });
@@ -60,7 +64,8 @@ export function serveSubgraphSockets(
           const operation = { query: payload.query, variables: payload.variables ?? undefined };
           const { call } = await verifier.verify(`Bearer ${token}`, executor.name, () => socketBody(operation));
           // The cast: graphql-ws hands it unread to `subscribe` below.
-          return { document: parse(payload.query), executor, operation, call } satisfies Subscription as never;
+          const lasting = { ...call, identity: call.identity && renewed(call.identity, call.deadline - Date.now()) };
+          return { document: parse(payload.query), executor, operation, call: lasting } satisfies Subscription as never;
         } catch (error) {
           return [publicError(error)];
         }
@@ -90,3 +95,11 @@ export function serveSubgraphSockets(
     },
   };
 }
+
+/** The identity of a stream, which outlasts the call that opened it: every event has as much time as that had. */
+const renewed = (identity: Identity, allowedMs: number): Identity => ({
+  ...identity,
+  get deadline() {
+    return Date.now() + allowedMs;
+  },
+});

@@ -4,7 +4,6 @@
  */
 import { randomUUID } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { percentile } from '../frame.js';
 import { clientMessage, clientPong, FrameReader } from './frames.js';
@@ -23,35 +22,41 @@ export interface CountResult {
   error: string;
 }
 
-/** One of so many messages is read and compared. */
+/** Of each socket, one of so many messages is read and compared; not that of the same event for all. */
 const comparedOneOf = 32;
 const shared = Buffer.allocUnsafe(256 * 1024);
 /** How long an event may take to reach everybody before another is published: some may not have subscribed yet. */
 const joinMs = 2_000;
-/** Nothing more comes of an event when nothing has come for so long. */
-const quietMs = 300;
 
 let publisher: Socket | undefined;
 let sockets: Socket[] = [];
-let received = 0;
-let compared = 0;
+/** How many events were published: their prices count them. */
+let published = 0;
+/** How many sockets have the latest one. */
+let reached = 0;
+/** Until every socket has had the same event, each message is read; from then on, each socket's are counted. */
+let joining = true;
 let error = '';
-let onMessage = () => {};
+let onReached = () => {};
 
-function check(id: string, buffer: Buffer, start: number, end: number): void {
+/** Compares a message with what it has to be. @returns the number of its event */
+function check(id: string, buffer: Buffer, start: number, end: number): number {
   const text = buffer.toString('utf8', start, end);
   const message = JSON.parse(text);
-  const price: unknown = message.payload?.data?.priceChanged?.price;
-  const expected = { id, type: 'next', payload: { data: answerTo(price as number) } };
+  const price = message.payload?.data?.priceChanged?.price as number;
+  const expected = { id, type: 'next', payload: { data: answerTo(price) } };
   if (!isDeepStrictEqual(message, expected)) error ||= `another message: ${text.slice(0, 300)}`;
+  return price;
 }
 
-/** One socket that has connected and asked for its subscription. */
-function subscribe(port: number): Promise<Socket> {
+/** One socket that has connected and asked for its subscription. @param index of the socket */
+function subscribe(port: number, index: number): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const id = randomUUID();
     let upgraded = false;
     let acknowledged = false;
+    /** The number of the last event that it got. */
+    let event = 0;
     let head = '';
     const frames = new FrameReader({
       ping: (payload) => void socket.write(clientPong(payload)),
@@ -63,10 +68,15 @@ function subscribe(port: number): Promise<Socket> {
           socket.write(clientMessage(JSON.stringify({ id, type: 'subscribe', payload })), () => resolve(socket));
           return;
         }
-        received += 1;
-        compared += 1;
-        if (compared % comparedOneOf === 0) check(id, buffer, start, end);
-        onMessage();
+        event += 1;
+        if (joining || (event + index) % comparedOneOf === 0) {
+          const told = check(id, buffer, start, end);
+          if (!joining && told !== event) error ||= `event ${told} came in the place of event ${event}`;
+          event = told;
+        }
+        if (event !== published) return;
+        reached += 1;
+        onReached();
       },
       closed: (reason) => {
         error ||= `a socket was closed: ${reason}`;
@@ -111,10 +121,11 @@ function subscribe(port: number): Promise<Socket> {
 /** Publishes one event and waits until every socket has it. @returns false where some have not after `timeoutMs` */
 function publishOne(timeoutMs: number): Promise<boolean> {
   return new Promise((resolve) => {
-    received = 0;
+    published += 1;
+    reached = 0;
     const late = setTimeout(() => resolve(false), timeoutMs);
-    onMessage = () => {
-      if (received < sockets.length) return;
+    onReached = () => {
+      if (reached < sockets.length) return;
       clearTimeout(late);
       resolve(true);
     };
@@ -127,22 +138,17 @@ async function connectAll({ port, publisherPort, sockets: count }: ClientOrder &
   sockets = [];
   // Not all at once: the server's backlog is short.
   while (sockets.length < count) {
-    const batch = Array.from({ length: Math.min(100, count - sockets.length) }, () => subscribe(port));
+    const batch = Array.from({ length: Math.min(100, count - sockets.length) }, (_, index) => subscribe(port, index));
     sockets.push(...(await Promise.all(batch)));
   }
   for (let attempt = 0; attempt < 10; attempt += 1) {
-    const reachedAll = await publishOne(joinMs);
-    await untilQuiet();
-    if (reachedAll) return true;
+    if (await publishOne(joinMs)) {
+      // Events come in order: nothing older is under way to any of them.
+      joining = false;
+      return true;
+    }
   }
-  throw new Error(`Only ${received} of ${count} sockets get events. ${error}`);
-}
-
-async function untilQuiet(): Promise<void> {
-  for (let before = -1; before !== received; ) {
-    before = received;
-    await delay(quietMs);
-  }
+  throw new Error(`Only ${reached} of ${count} sockets get events. ${error}`);
 }
 
 async function count(seconds: number): Promise<CountResult> {
@@ -151,7 +157,7 @@ async function count(seconds: number): Promise<CountResult> {
   const end = started + seconds * 1_000;
   for (let now = started; now < end; ) {
     if (!(await publishOne(10_000)))
-      throw new Error(`An event reached ${received} of ${sockets.length} sockets. ${error}`);
+      throw new Error(`An event reached ${reached} of ${sockets.length} sockets. ${error}`);
     const after = performance.now();
     times.push(after - now);
     now = after;

@@ -106,7 +106,8 @@ function compileCoercion(schema: GraphQLSchema, operation: OperationDefinitionNo
       const coded = { code: 'BAD_USER_INPUT' };
       return { errors: errors.map((error) => ({ ...error.toJSON(), extensions: { ...error.extensions, ...coded } })) };
     }
-    const raw = { ...given };
+    // A variable may be called like something that objects inherit, such as `constructor`.
+    const raw: Variables = { __proto__: null, ...given };
     for (const [name, value] of defaults) if (raw[name] === undefined) raw[name] = value;
     return { raw, coerced: coerced as Variables };
   };

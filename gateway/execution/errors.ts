@@ -22,19 +22,34 @@ const maxErrors = 1_000;
 
 /**
  * What an answer tells: each error once, since a plan may fetch a field both for the client and for what requires it, and
- * the faults that none of them explains.
+ * the faults that none of them explains. Errors of fields that the client does not select of the type at hand are left
+ * out: a plan may fetch a field of all types behind an interface that the client selects of one.
+ * @param data the answer's
  * @param nulled where a subgraph answered null because of one of the errors
  */
 export function answeredErrors(
   errors: readonly GraphQLFormattedError[],
   faults: readonly Fault[],
   nulled: readonly ResponsePath[],
+  data: unknown,
 ): GraphQLFormattedError[] {
-  const told = [...new Map(errors.map((error) => [JSON.stringify(error), error])).values()];
+  const selected = errors.filter(({ path }) => path === undefined || isSelected(path, data));
+  const told = [...new Map(selected.map((error) => [JSON.stringify(error), error])).values()];
   const all = faults.length > 0 ? [...told, ...unexplained(faults, told, nulled)] : told;
   if (all.length <= maxErrors) return all;
   const message = `${all.length - maxErrors} more errors are left out.`;
   return [...all.slice(0, maxErrors), { message, extensions: { code: 'ERRORS_LEFT_OUT' } }];
+}
+
+/** Whether the answer has a value or a null at the path, or a null above it. */
+function isSelected(path: readonly (string | number)[], data: unknown): boolean {
+  let value = data;
+  for (const key of path) {
+    if (typeof value !== 'object' || value === null) return true;
+    if (!Object.hasOwn(value, key)) return false;
+    value = (value as Record<string | number, unknown>)[key];
+  }
+  return true;
 }
 
 /** Errors for the faults that no error at hand explains: none above, at or below them. */

@@ -1,8 +1,16 @@
 /** Runs the fetches of a plan: compiled once per operation, they write what subgraphs answer into one growing tree. */
-import { type GraphQLFormattedError, Kind, parse } from 'graphql';
+import type { GraphQLFormattedError } from 'graphql';
 import type { RequestContext } from '../context.js';
 import { combineCacheControl } from '../http/caching.js';
-import type { EntityBatch, EntityFetch, FetchNode, PlanNode, RootFetch } from '../planning/plan.js';
+import {
+  type EntityBatch,
+  type EntityFetch,
+  type FetchNode,
+  fetchesOf,
+  type PlanNode,
+  type RootFetch,
+} from '../planning/plan.js';
+import { rootKeys } from '../planning/root-fields.js';
 import type { FetchOperation, Source, SubgraphAnswer, SubgraphError, Variables } from '../sources/source.js';
 import type { CoercedVariables } from './compiled-operation.js';
 import { toClientError } from './errors.js';
@@ -64,12 +72,6 @@ export function compilePlan(node: PlanNode | undefined, compiler: PlanCompiler):
   return compile(node);
 }
 
-function fetchesOf(node: PlanNode | undefined): FetchNode[] {
-  if (!node) return [];
-  if (node.kind === 'Condition') return [...fetchesOf(node.ifClause), ...fetchesOf(node.elseClause)];
-  return 'nodes' in node ? node.nodes.flatMap(fetchesOf) : [node];
-}
-
 function inSequence(steps: Step[]): Step {
   const runFrom = (execution: Execution, first: number): void | Promise<void> => {
     for (let index = first; index < steps.length; index += 1) {
@@ -106,14 +108,23 @@ export function pickVariables(usages: readonly string[]): (variables: CoercedVar
 
 type Call = (execution: Execution, variables: Variables | undefined) => SubgraphAnswer | Promise<SubgraphAnswer>;
 
-/** Calls the subgraph; a query that stands in the plan more than once is sent once for equal variables. */
+/**
+ * Calls the subgraph; a query that stands in the plan more than once is sent once for equal variables, and again after
+ * every mutation.
+ */
 function callOf(node: FetchNode, { source }: PlanCompiler, all: FetchNode[]): Call {
   const { subgraph, operation: text, operationKind } = node;
   const operation: FetchOperation = { text, kind: operationKind };
   const target = source(subgraph);
   const send: Call = ({ context }, variables) => target.execute(operation, variables, context);
+  if (operationKind === 'mutation') {
+    return (execution, variables) => {
+      execution.repeated = undefined;
+      return send(execution, variables);
+    };
+  }
   const equal = all.filter((other) => other.subgraph === subgraph && other.operation === text);
-  if (equal.length < 2 || operationKind !== 'query') return send;
+  if (equal.length < 2) return send;
   return (execution, variables) => {
     const key = `${subgraph}\n${text}\n${JSON.stringify(variables)}`;
     execution.repeated ??= new Map();
@@ -187,18 +198,6 @@ export function compileRootAnswer(
     rewrite?.(data);
     for (const [index, target] of targets.entries()) mergeInto(target, index === 0 ? data : cloneJson(data));
   };
-}
-
-/** The response keys of an operation's root fields: what is missing where the whole fetch fails. */
-function rootKeys(text: string): string[] {
-  const [operation] = parse(text, { noLocation: true }).definitions;
-  if (operation?.kind !== Kind.OPERATION_DEFINITION) return [];
-  const keysOf = (selections: typeof operation.selectionSet.selections): string[] =>
-    selections.flatMap((selection) => {
-      if (selection.kind === Kind.FIELD) return [selection.alias?.value ?? selection.name.value];
-      return selection.kind === Kind.INLINE_FRAGMENT ? keysOf(selection.selectionSet.selections) : [];
-    });
-  return [...new Set(keysOf(operation.selectionSet.selections))].filter((key) => key !== '__typename');
 }
 
 interface CompiledBatch {

@@ -19,7 +19,10 @@ export const isIntrospection = (node: FieldNode): boolean =>
 /** Whether a document may ask for the schema: true also for a text that only mentions it. */
 export const mentionsIntrospection = (source: string): boolean => /__(schema|type)\b/.test(source);
 
-/** Answers the operation's introspection fields under their response keys; undefined where it has none. */
+/**
+ * Answers the operation's introspection fields under their response keys, for variables as the client sent them;
+ * undefined where it has none.
+ */
 export function compileIntrospection(
   schema: GraphQLSchema,
   document: DocumentNode,
@@ -32,17 +35,23 @@ export function compileIntrospection(
     kind: Kind.DOCUMENT,
     definitions: [{ ...operation, selectionSet }, ...fragments],
   };
-  // The schema does not change, so equal variables have equal answers; tools ask the same again and again.
-  let last: { key: string; answer: JsonObject } | undefined;
   return (variables) => {
     const key = JSON.stringify(variables);
-    if (last?.key !== key) {
+    let last = lastAnswers.get(schema);
+    if (last?.introspection !== introspection || last.key !== key) {
       const { data } = executeSync({ schema, document: introspection, variableValues: variables });
-      last = { key, answer: { ...data } };
+      last = { introspection, key, answer: { ...data } };
+      lastAnswers.set(schema, last);
     }
     return last.answer;
   };
 }
+
+/**
+ * A schema does not change, so equal questions have equal answers, and tools ask the same again and again. One is kept,
+ * and not one for each operation: it may be as large as the schema.
+ */
+const lastAnswers = new WeakMap<GraphQLSchema, { introspection: DocumentNode; key: string; answer: JsonObject }>();
 
 /** The introspection fields of a root selection, with the conditions around them. */
 function introspectionOf(root: SelectionSetNode, fragments: FragmentDefinitionNode[]): SelectionSetNode {

@@ -10,10 +10,12 @@ const isObject = (value: unknown): value is object => typeof value === 'object' 
  */
 export function mergeInto(target: Json, source: Json): void {
   for (const key in source) {
+    // Read or written like another key, it would be what every object inherits from.
+    if (key === '__proto__') continue;
     const value = source[key];
     const present = target[key];
     if (present === undefined || present === null) {
-      if (key !== '__proto__') target[key] = value;
+      target[key] = value;
     } else if (Array.isArray(value)) {
       if (Array.isArray(present) && present.length === value.length) mergeLists(present, value);
       else target[key] = value;
@@ -41,6 +43,6 @@ export function cloneJson<Value>(value: Value): Value {
   if (Array.isArray(value)) return value.map(cloneJson) as Value;
   if (!isObject(value)) return value;
   const copy: Json = {};
-  for (const key in value) copy[key] = cloneJson((value as Json)[key]);
+  for (const key in value) if (key !== '__proto__') copy[key] = cloneJson((value as Json)[key]);
   return copy as Value;
 }

@@ -51,7 +51,9 @@ export function normalizeOperation(
     const responseKey = field.alias?.value ?? name;
     // Where the type is known, it is written by its name; what introspection answers never comes from subgraphs.
     if (name === '__typename') return name;
-    if (isIntrospection(field) || (responseKey === name && !withArguments.has(name))) return responseKey;
+    // What objects inherit would be taken for the value of a field called `constructor`.
+    const isPlain = responseKey === name && !withArguments.has(name) && !(name in Object.prototype);
+    if (isIntrospection(field) || isPlain) return responseKey;
     // Fields that may be merged have the same name, arguments and key: they get the same alias.
     const identity = `${responseKey}:${name}(${(field.arguments ?? []).map(print).join()})`;
     let key = dataKeys.get(identity);

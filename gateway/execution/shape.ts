@@ -113,7 +113,7 @@ class ShapeCompiler {
       ? `fault(state,${JSON.stringify(`Cannot return null for non-nullable field ${type.name}.${name}.`)},${key});return invalid;`
       : `out[${key}]=null;`;
     const read = `value=source[${JSON.stringify(this.dataKeyOf(nodes[0]))}];if(value===null||value===undefined){${onNull}}else`;
-    const leafTest = isLeafType(inner) ? leafTests[inner.name] : undefined;
+    const leafTest = isLeafType(inner) ? leafTests.get(inner.name) : undefined;
     if (leafTest) {
       const wrong = `fault(state,${JSON.stringify(`${type.name}.${name} is not a valid ${inner}.`)},${key});${required ? 'return invalid;' : `out[${key}]=null;`}`;
       return `${read}{if(${leafTest})out[${key}]=value;else{${wrong}}}`;
@@ -236,12 +236,12 @@ const concreteIsUnknown = (typeName: unknown, type: GraphQLInterfaceType): boole
   typeName === undefined || typeName === null || typeName === type.name;
 
 /** Tests of `value` for the built-in scalars that go out as they came. */
-const leafTests: Record<string, string> = {
-  Int: '(value|0)===value',
-  Float: 'Number.isFinite(value)',
-  String: 'typeof value==="string"',
-  Boolean: 'typeof value==="boolean"',
-};
+const leafTests: ReadonlyMap<string, string> = new Map([
+  ['Int', '(value|0)===value'],
+  ['Float', 'Number.isFinite(value)'],
+  ['String', 'typeof value==="string"'],
+  ['Boolean', 'typeof value==="boolean"'],
+]);
 
 function leafShape(name: string, position: string): ShapeValue {
   if (name === 'ID') {
@@ -252,7 +252,7 @@ function leafShape(name: string, position: string): ShapeValue {
       return null;
     };
   }
-  const test = leafTests[name];
+  const test = leafTests.get(name);
   if (test === undefined) return (value) => value;
   const isValid = new Function('value', `return ${test}`) as (value: unknown) => boolean;
   return (value, state) => {

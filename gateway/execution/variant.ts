@@ -61,7 +61,7 @@ export async function compileVariant(target: VariantTarget, options: VariantOpti
   const introspect = compileIntrospection(apiSchema, document, operation);
 
   const newExecution = (variables: CoercedVariables, context: RequestContext): Execution => ({
-    data: introspect ? { ...introspect(variables.coerced) } : {},
+    data: introspect ? { ...introspect(variables.raw) } : {},
     errors: [],
     variables,
     context,
@@ -72,7 +72,8 @@ export async function compileVariant(target: VariantTarget, options: VariantOpti
   const finish = ({ data, errors, cacheControl, nulled }: Execution): OperationResult => {
     const shaped = shape(data);
     if (errors.length > 0 || shaped.faults) {
-      return { errors: answeredErrors(errors, shaped.faults ?? [], nulled), data: shaped.data };
+      const told = answeredErrors(errors, shaped.faults ?? [], nulled, shaped.data);
+      return told.length > 0 ? { errors: told, data: shaped.data } : { data: shaped.data };
     }
     return cacheControl && operation.operation === 'query'
       ? { data: shaped.data, cacheControl }

@@ -63,7 +63,7 @@ describe('an answer', () => {
     give('max-age=60, public');
     const { headers } = await ask('GET');
     expect(headers['cache-control']).toBe('max-age=60, public');
-    expect(headers.vary).toBe('Authorization, Accept-Encoding');
+    expect(headers.vary).toBe('Authorization, Accept, Accept-Encoding');
   });
 
   it('to a known caller is private, whatever the policy says', async () => {
@@ -82,7 +82,7 @@ describe('an answer', () => {
       expect(again.headers).toMatchObject({
         etag: first.headers.etag,
         'cache-control': 'max-age=60, public',
-        vary: 'Authorization, Accept-Encoding',
+        vary: 'Authorization, Accept, Accept-Encoding',
       });
     }
     give('max-age=60, public', { body: Buffer.from('{"data":{"text":"another"}}') });

@@ -81,8 +81,8 @@ export function sendAnswer(
   if (policy === undefined) response.setHeader('cache-control', notCacheable);
   else {
     response.setHeader('cache-control', toHeader({ ...policy, isPrivate: policy.isPrivate || identity !== undefined }));
-    // The same address answers others something else, also the caller without a token.
-    appendVary(response, 'Authorization', 'Accept-Encoding');
+    // The same address answers others something else, also the caller without a token, and in other media types.
+    appendVary(response, 'Authorization', 'Accept', 'Accept-Encoding');
     if (request.method !== 'POST' && answerNotModified(request, response, body)) return;
   }
   response.statusCode = status;

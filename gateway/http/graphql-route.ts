@@ -21,6 +21,7 @@ import { type Answer, sendAnswer } from './caching.js';
 import { forwardedFrom } from './forwarded-headers.js';
 import type { Exchange, Route } from './listener.js';
 import { resolvePersisted, resolvePersistedAddress } from './persisted-operations.js';
+import { appendVary } from './vary.js';
 
 /** What the activity recorder wants to know of an answered request. */
 export type OnAnswered = (
@@ -62,6 +63,8 @@ export function graphqlRoute(options: GraphQLRouteOptions): Route {
         return options.streamEvents(exchange, text === undefined ? undefined : readRequest(text, graph));
       }
       const context = contextOf(exchange, config.forwardHeaders);
+      // They are part of who the caller is, so a cache must not give one what it kept for another.
+      if (config.forwardHeaders.length > 0) appendVary(exchange.response, ...config.forwardHeaders);
       const { warm, body } = text === undefined ? {} : runCompiled(exchange, context, text);
       const answered = warm && (await warm.answer);
       await sendAnswer(exchange, answered ?? (await askApollo(graph, exchange, context, body)));
@@ -82,7 +85,7 @@ interface WarmAnswer {
 
 /**
  * Runs operations that are compiled. Equal queries of one caller that run at the same time share one execution and one
- * body; mutations never do.
+ * body, unless a mutation ended between them; mutations never do.
  */
 function createWarmPath({ graph, config, logger }: GraphQLRouteOptions) {
   const { gateway, metrics, schemaIsPublic } = graph;
@@ -104,7 +107,7 @@ function createWarmPath({ graph, config, logger }: GraphQLRouteOptions) {
 
   return (exchange: Exchange, context: RequestContext, text: string): { warm?: WarmAnswer; body: unknown } => {
     const contentType = contentTypeFor(exchange.request.headers.accept);
-    const key = share ? `${contentType}\n${scopeOf(context)}\n${text}` : '';
+    const key = share ? `${contentType}\n${gateway.mutations}\n${scopeOf(context)}\n${text}` : '';
     const shared = share ? inFlight.get(key) : undefined;
     if (shared) {
       metrics.count('sharedExecutions');
@@ -144,11 +147,14 @@ interface PlainRequest {
   variables: Variables | undefined;
 }
 
+const namePattern = /^\w+$/;
+
 /** A request with nothing unusual: a text or the hash of one that was compiled, variables and a name in their places. */
 function plainRequest(body: unknown, gateway: FederatedGateway): PlainRequest | undefined {
   if (typeof body !== 'object' || body === null) return undefined;
   const { query, operationName, variables, extensions } = body as GraphQLRequest;
-  if (operationName != null && typeof operationName !== 'string') return undefined;
+  if (operationName != null && !(typeof operationName === 'string' && namePattern.test(operationName)))
+    return undefined;
   if (variables != null && (typeof variables !== 'object' || Array.isArray(variables))) return undefined;
   const text = extensions == null ? query : gateway.textOf(automaticHash(extensions));
   if (typeof text !== 'string' || (query != null && query !== text)) return undefined;
@@ -168,17 +174,13 @@ function automaticHash(extensions: unknown): string | undefined {
 
 /** The media type of the answer; undefined where the client wants something that has to be negotiated. */
 function contentTypeFor(accept: string | undefined): string | undefined {
-  switch (accept) {
-    case undefined:
-    case '*/*':
-    case 'application/json':
-      return 'application/json; charset=utf-8';
-    case 'application/graphql-response+json':
-      return 'application/graphql-response+json; charset=utf-8';
-    default:
-      return undefined;
-  }
+  if (accept === undefined || accept === '*/*') return 'application/json; charset=utf-8';
+  const type = ownTypeFirst.exec(accept)?.[1];
+  return type === undefined ? undefined : `${type}; charset=utf-8`;
 }
+
+/** What clients send: one of our types, and then perhaps what else they take; nothing goes before the first of `q=1`. */
+const ownTypeFirst = /^(application\/(?:graphql-response\+)?json)(?:,[^,;]*(?:;q=[\d.]+)?)*$/;
 
 const contextOf = (exchange: Exchange, forwardHeaders: readonly string[]): RequestContext => ({
   identity: exchange.identity,

@@ -118,9 +118,9 @@ export interface ListenerOptions {
   logger: Logger;
   clock: Clock;
   /** What access tokens are checked with; undefined where nobody has to show one. */
+  tokens: Tokens | undefined;
   /** Refuses callers without one. Default false. */
   requiresToken?: boolean;
-  tokens: Tokens | undefined;
   metrics?: GatewayMetrics | undefined;
   tracing?: Tracing | undefined;
 }

@@ -52,7 +52,7 @@ it('without a token, callers on this machine may read them, and those who come t
     'text/plain; version=0.0.4; charset=utf-8',
     'no-store',
   ]);
-  for (const header of ['x-forwarded-for', 'forwarded']) {
+  for (const header of ['x-forwarded-for', 'forwarded', 'x-real-ip', 'via']) {
     const refused = await scrape({ [header]: 'for=192.0.2.1' });
     expect([refused.status, await refused.json()]).toMatchObject([
       403,

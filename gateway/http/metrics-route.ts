@@ -49,10 +49,12 @@ function isEqual(sent: string, token: string): boolean {
   return timingSafeEqual(a!, b!);
 }
 
+/** What proxies add to the requests of others. */
+const proxyHeaders = ['forwarded', 'via', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-real-ip'];
+
 /** A proxy on this machine speaks for others: its requests are theirs. */
 function isFromThisMachine({ socket, headers }: IncomingMessage): boolean {
   const address = socket.remoteAddress;
-  if (address === undefined || headers['x-forwarded-for'] !== undefined || headers.forwarded !== undefined)
-    return false;
+  if (address === undefined || proxyHeaders.some((name) => headers[name] !== undefined)) return false;
   return loopback.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
 }

@@ -1,6 +1,6 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { staticRoute } from './static-route.js';
 import { serveRoutes, type TestServer } from './testing.js';
@@ -14,11 +14,14 @@ beforeAll(async () => {
   await mkdir(join(directory, 'assets'));
   await writeFile(join(directory, 'index.html'), page);
   await writeFile(join(directory, 'assets', 'main-1234.js'), 'console.log("hello");'.repeat(200));
+  await mkdir(`${directory}-private`);
+  await writeFile(join(`${directory}-private`, 'index.html'), 'private');
   server = await serveRoutes([staticRoute('/pages/', directory)]);
 });
 afterAll(async () => {
   await server.close();
   await rm(directory, { recursive: true });
+  await rm(`${directory}-private`, { recursive: true });
 });
 
 it('a page is compressed, asked for again every time, and not sent again', async () => {
@@ -57,4 +60,11 @@ it('pages load nothing from elsewhere and are shown in no frame', async () => {
 
 it.each(['..%2f..%2fetc/passwd', '%2e%2e/secret', 'assets', 'missing.js'])('there is nothing at "%s"', async (path) => {
   expect((await fetch(`${server.url}/pages/${path}`)).status).toBe(404);
+});
+
+it('nothing outside of the folder is served, not even of one whose name begins like its own', async () => {
+  const name = basename(directory);
+  for (const path of [`..%2f${name}-private%2findex.html`, '..%2f..%2fetc%2fpasswd', '%2fetc%2fpasswd', '..', '%00']) {
+    expect((await fetch(`${server.url}/pages/${path}`)).status).toBe(404);
+  }
 });

@@ -1,6 +1,6 @@
 /** Serves the built pages; everything that they load comes from here. */
 import { readFile, stat } from 'node:fs/promises';
-import { extname, join, normalize } from 'node:path';
+import { extname, resolve, sep } from 'node:path';
 import { fail } from '../../platform/errors.js';
 import { answerNotModified, sendBody } from './caching.js';
 import { decodePath, type Route } from './listener.js';
@@ -35,6 +35,7 @@ const contentSecurityPolicy = [
 export function staticRoute(prefix: string, directory: string): Route {
   // The few files of the folder, kept as they are compressed: nothing else can get in here.
   const kept = new Map<string, { mtimeMs: number; body: Buffer }>();
+  const root = resolve(directory) + sep;
   const load = async (file: string, mtimeMs: number): Promise<Buffer> => {
     const known = kept.get(file);
     if (known?.mtimeMs === mtimeMs) return known.body;
@@ -47,13 +48,12 @@ export function staticRoute(prefix: string, directory: string): Route {
     methods: ['GET', 'HEAD'],
     authenticated: false,
     async handle({ request, response, url }) {
-      const relative = normalize(decodePath(url.pathname.slice(prefix.length)) || 'index.html');
-      const file = join(directory, relative);
-      const info = file.startsWith(directory) ? await stat(file).catch(() => undefined) : undefined;
+      const file = resolve(root, decodePath(url.pathname.slice(prefix.length)) || 'index.html');
+      const info = file.startsWith(root) ? await stat(file).catch(() => undefined) : undefined;
       if (!info?.isFile()) fail('NOT_FOUND', `There is nothing at ${url.pathname.slice(0, 200)}.`);
       const body = await load(file, info.mtimeMs);
       // Built files carry a hash in their name; pages do not.
-      const isHashed = relative.startsWith('assets');
+      const isHashed = file.startsWith(`${root}assets${sep}`);
       response.setHeader('cache-control', isHashed ? 'public, max-age=31536000, immutable' : 'no-cache');
       response.setHeader('vary', 'Accept-Encoding');
       response.setHeader('content-security-policy', contentSecurityPolicy);

@@ -140,6 +140,34 @@ describe('a client that is slow or sends nonsense', () => {
     expect(await readAll(broken)).toMatch(/^HTTP\/1\.1 400 .*"code":"BAD_USER_INPUT"/s);
   });
 
+  it('loses its connection with the answer, also where it keeps its own half open', async () => {
+    server = await serveRoutes([apiRoute(measure)], { HEADERS_TIMEOUT_MS: '100' });
+    const open = new Set<Socket>();
+    server.web.server.on('connection', (socket: Socket) => {
+      open.add(socket);
+      socket.once('close', () => open.delete(socket));
+    });
+    const socket = connect({ port: server.port, host: '127.0.0.1', allowHalfOpen: true });
+    socket.on('error', () => {});
+    socket.write('GET / HTT');
+    expect(String((await once(socket, 'data'))[0])).toContain('REQUEST_TIMEOUT');
+    expect(open.size).toBe(1);
+    await eventually(() => expect(open.size).toBe(0));
+    socket.destroy();
+  });
+
+  it('that offers HTTP/2 with its first request is answered over HTTP/1.1', async () => {
+    server = await serveRoutes([apiRoute(measure)]);
+    server.web.server.on('upgrade', (_request, stream: Socket) => stream.destroy());
+    const socket = await dial();
+    socket.write(
+      'POST /graphql HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n' +
+        'HTTP2-Settings: AAEAAEAA\r\nContent-Length: 5\r\n\r\nhello',
+    );
+    expect(String((await once(socket, 'data'))[0])).toMatch(/^HTTP\/1\.1 200 .*"bytes":5/s);
+    socket.destroy();
+  });
+
   it('that keeps a connection open without a request loses it', async () => {
     server = await serveRoutes([apiRoute(measure)], { KEEP_ALIVE_TIMEOUT_MS: '100' });
     const socket = await dial();

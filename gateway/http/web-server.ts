@@ -1,12 +1,13 @@
 /** The server under the routes: HTTP, or HTTPS with HTTP/2; times and sizes that a slow or hostile client cannot stretch. */
 import { once } from 'node:events';
-import { createServer, type RequestListener, type Server, STATUS_CODES } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import { constants, createSecureServer, type Http2SecureServer, type Http2ServerRequest } from 'node:http2';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Config } from '../../platform/config.js';
-import { type ErrorCode, errorRegistry } from '../../platform/errors.js';
+import type { ErrorCode } from '../../platform/errors.js';
 import type { Logger } from '../../platform/logging.js';
+import { answerRaw } from './raw-answer.js';
 import { certificateFiles, readCertificate, watchCertificate } from './tls.js';
 
 type WebServerSettings = Pick<
@@ -69,7 +70,9 @@ export async function createWebServer(
     // Requests of both protocols look alike, and upgrades are events of both servers.
     server = secure as unknown as Server;
   } else {
-    server = createServer(options);
+    // Some clients offer HTTP/2 with their first request: it is a request like any other, and answered over HTTP/1.1.
+    const isWebSocket = ({ headers }: IncomingMessage) => headers.upgrade?.toLowerCase() === 'websocket';
+    server = createServer({ ...options, shouldUpgradeCallback: isWebSocket });
   }
   server.on('request', listener);
   server.on('clientError', (error, socket) => answerBrokenRequest(error, socket, maxHeaderBytes));
@@ -134,13 +137,7 @@ function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Duplex, maxHe
     socket.destroy();
     return;
   }
-  const [code, message] = describeBrokenRequest(error.code, maxHeaderBytes);
-  const { status } = errorRegistry[code];
-  const body = JSON.stringify({ errors: [{ message, extensions: { code } }] });
-  socket.end(
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nconnection: close\r\ncontent-type: application/json; charset=utf-8\r\n` +
-      `cache-control: no-store\r\nx-content-type-options: nosniff\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-  );
+  answerRaw(socket, ...describeBrokenRequest(error.code, maxHeaderBytes));
 }
 
 function describeBrokenRequest(code: string | undefined, maxHeaderBytes: number): [ErrorCode, string] {

@@ -7,14 +7,35 @@ import type {
   FlattenNodePathSegment as HiveSegment,
   RequiresSelection as HiveSelection,
 } from '@graphql-hive/router-query-planner';
-import type { EntityBatch, FetchNode, Path, PlanNode, Planner, QueryPlan, RequiredSelection, Rewrite } from './plan.js';
+import {
+  type EntityBatch,
+  type FetchNode,
+  fetchesOf,
+  type Path,
+  type PlanNode,
+  type Planner,
+  type QueryPlan,
+  type RequiredSelection,
+  type Rewrite,
+} from './plan.js';
 import type { PlanningProcess } from './planning-process.js';
+import { onlyRootFields, rootKeys } from './root-fields.js';
 
 /** Asks the native planner of a planning process. */
 export function createNativePlanner(planning: PlanningProcess): Planner {
+  const plan: Planner['plan'] = async (...operation) => toPlan(await planning.plan('native', ...operation));
   return {
     name: 'native',
-    plan: async (...operation) => toPlan(await planning.plan('native', ...operation)),
+    plan: async (source, operationName, override) => {
+      const whole = await plan(source, operationName, override);
+      const mutations = fetchesOf(whole.node).filter(({ operationKind }) => operationKind === 'mutation');
+      if (mutations.length < 2) return whole;
+      // Hive reads what a mutation's fields bring beside the next subgraph's mutation, or behind it: each is planned alone.
+      const parts = await Promise.all(
+        mutations.map(({ operation }) => plan(onlyRootFields(source, rootKeys(operation)), operationName, override)),
+      );
+      return { node: { kind: 'Sequence', nodes: parts.flatMap(({ node }) => node ?? []) } };
+    },
   };
 }
 

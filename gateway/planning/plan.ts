@@ -29,6 +29,13 @@ export interface ConditionNode {
 
 export type FetchNode = RootFetch | EntityFetch;
 
+/** All fetches below a node, in the order of the plan. */
+export function fetchesOf(node: PlanNode | undefined): FetchNode[] {
+  if (!node) return [];
+  if (node.kind === 'Condition') return [...fetchesOf(node.ifClause), ...fetchesOf(node.elseClause)];
+  return 'nodes' in node ? node.nodes.flatMap(fetchesOf) : [node];
+}
+
 interface Fetch {
   subgraph: string;
   /** The text that the subgraph gets, without an operation name: equal selections are equal texts. */

@@ -97,7 +97,7 @@ async function answer(request: PlanningRequest): Promise<PlanningReply> {
 
 process.on('message', (request: PlanningRequest) => {
   answer(request)
-    .catch((error: Error) => ({ id: request.id, error: error.message }))
+    .catch((error: unknown) => ({ id: request.id, error: error instanceof Error ? error.message : String(error) }))
     .then(
       (reply) => process.send?.(reply),
       () => process.exit(1),

@@ -20,3 +20,15 @@ const messages: Record<FailureCode, string> = {
 export function failed(code: FailureCode, message: string = messages[code]): SubgraphAnswer {
   return { errors: [{ message, extensions: { code } }] };
 }
+
+const notMade = new WeakSet<SubgraphAnswer>();
+
+/** The answer to a call that is not made, since the subgraph is to be left alone. */
+export function refused(): SubgraphAnswer {
+  const answer = failed('SUBGRAPH_UNAVAILABLE');
+  notMade.add(answer);
+  return answer;
+}
+
+/** Whether the call was not made. */
+export const wasRefused = (answer: SubgraphAnswer): boolean => notMade.has(answer);

@@ -8,7 +8,7 @@ import type { HopSigner } from '../../platform/hop-tokens.js';
 import type { Logger } from '../../platform/logging.js';
 import type { RequestContext } from '../context.js';
 import type { Breaker, Outcome, Permit } from './breaker.js';
-import { type FailureCode, failed } from './failure.js';
+import { type FailureCode, failed, refused } from './failure.js';
 import type { FetchOperation, SubgraphAnswer } from './source.js';
 
 /** What all calls of one subgraph share. */
@@ -68,7 +68,7 @@ export class HttpCall implements Dispatcher.DispatchHandler {
     const { target, context, body } = this;
     this.#permit = target.breaker.admit();
     if (this.#permit === undefined) {
-      this.#settle(failed('SUBGRAPH_UNAVAILABLE'));
+      this.#settle(refused());
       return;
     }
     this.#sent = false;
@@ -84,7 +84,11 @@ export class HttpCall implements Dispatcher.DispatchHandler {
       context.requestId,
     ];
     for (const name in context.traceHeaders) headers.push(name, context.traceHeaders[name]!);
-    for (const name in context.forwardedHeaders) headers.push(name, context.forwardedHeaders[name]!);
+    for (const name in context.forwardedHeaders) {
+      // The caller's own token would stand in the place of ours.
+      if (target.signer && name === 'authorization') continue;
+      headers.push(name, context.forwardedHeaders[name]!);
+    }
     if (target.signer) {
       // A repeated call has a token of its own: a subgraph takes each once.
       headers.push('authorization', `Bearer ${target.signer.sign(target.name, body, context, this.#deadline)}`);
@@ -101,7 +105,8 @@ export class HttpCall implements Dispatcher.DispatchHandler {
 
   onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
     this.#status = status;
-    this.#cacheControl = headers['cache-control'];
+    // A list where the header comes more than once.
+    this.#cacheControl = headers['cache-control']?.toString();
     if (Number(headers['content-length'] ?? 0) > this.target.answerBytes) this.#tooLarge();
   }
 

@@ -1,8 +1,10 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { HopSigner } from '../../platform/hop-tokens.js';
+import { createGatewayMetrics } from '../../platform/metrics.js';
 import { generateSigningKey } from '../../platform/tokens.js';
 import { eventually } from '../../tests/setup/until.js';
 import type { HttpSource, HttpSourceOptions } from './http.js';
+import { observed } from './observed.js';
 import {
   type Answerer,
   breaksOff,
@@ -64,6 +66,27 @@ describe('a call', () => {
     const errors = [{ message: 'No.', path: ['job', 0], extensions: { code: 'FORBIDDEN' } }];
     const { source } = await setUp([says(JSON.stringify({ data, errors }), 200, { 'cache-control': 'max-age=60' })]);
     expect(await source.execute(read, undefined, contextFor())).toEqual({ data, errors, cacheControl: 'max-age=60' });
+  });
+
+  it('reads a Cache-Control that comes in several lines as one', async () => {
+    const { source } = await setUp([
+      (_request, response) => {
+        response.writeHead(200, ['cache-control', 'max-age=60', 'cache-control', 'private']).end('{"data":{}}');
+      },
+    ]);
+    expect(await source.execute(read, undefined, contextFor())).toEqual({
+      data: {},
+      cacheControl: 'max-age=60,private',
+    });
+  });
+
+  it('is signed with the gateway’s token alone, also where the caller’s is sent on to others', async () => {
+    const signer = new HopSigner(await generateSigningKey());
+    const { source, subgraph } = await setUp([good], {}, { signer });
+    const forwardedHeaders = { authorization: 'Bearer of-the-caller', 'x-shop': 'a' };
+    await source.execute(read, undefined, contextFor(10_000, { forwardedHeaders }));
+    expect(subgraph.requests[0]!.headers).toMatchObject({ 'x-shop': 'a' });
+    expect(subgraph.requests[0]!.headers.authorization).toMatch(/^Bearer ey/);
   });
 
   it('takes a GraphQL answer of an error status as an answer', async () => {
@@ -258,4 +281,23 @@ describe('our own subgraph that refuses the token', () => {
     const [first, second] = subgraph.requests.map(({ headers }) => headers.authorization);
     expect(first).not.toBe(second);
   });
+});
+
+it('the figures tell the state of the breaker, and the calls that it refused', async () => {
+  const metrics = createGatewayMetrics();
+  const env = { BREAKER_FAILURES: '1' };
+  const { source, subgraph } = await setUp([says('not GraphQL')], env, { metrics });
+  expect(await metrics.text()).toContain('harborwatch_breaker_state{subgraph="jobs"} 0');
+  const counted = observed(source, metrics);
+  for (let call = 0; call < 3; call += 1) await counted.execute(read, undefined, contextFor());
+  expect(subgraph.requests).toHaveLength(1);
+  const text = await metrics.text();
+  expect(text).toContain('harborwatch_breaker_state{subgraph="jobs"} 2');
+  for (const [outcome, calls] of [
+    ['failed', 1],
+    ['refused', 2],
+  ]) {
+    const labels = `subgraph="jobs",outcome="${outcome}"`;
+    expect(text).toContain(`harborwatch_subgraph_fetch_duration_seconds_count{${labels}} ${calls}`);
+  }
 });

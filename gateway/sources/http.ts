@@ -2,6 +2,7 @@
 import type { Config } from '../../platform/config.js';
 import type { HopSigner } from '../../platform/hop-tokens.js';
 import type { Logger } from '../../platform/logging.js';
+import type { GatewayMetrics } from '../../platform/metrics.js';
 import { within } from '../../platform/within.js';
 import type { RequestContext } from '../context.js';
 import { Breaker } from './breaker.js';
@@ -27,6 +28,8 @@ export interface HttpSourceOptions {
   /** Signs every call. For the product's own subgraph processes, which take no other; foreign ones go without. */
   signer?: HopSigner | undefined;
   logger: Logger;
+  /** Is told of the breaker's states. */
+  metrics?: Pick<GatewayMetrics, 'breaker'> | undefined;
 }
 
 const healthTimeoutMs = 2_000;
@@ -40,13 +43,14 @@ export class HttpSource implements Source {
   /** The beginning of the body of each operation, which is the same in every call. */
   readonly #prefixes = new WeakMap<FetchOperation, string>();
 
-  constructor({ name, url, settings, signer, logger }: HttpSourceOptions) {
+  constructor({ name, url, settings, signer, logger, metrics }: HttpSourceOptions) {
     const { origin, pathname, search } = new URL(url);
     this.name = name;
     this.#pool = openPool(origin, {
       connections: settings.subgraphConnections,
       connectTimeoutMs: settings.subgraphTimeoutMs,
     });
+    metrics?.breaker(name, 'closed');
     this.#target = {
       name,
       pool: this.#pool.pool,
@@ -55,7 +59,10 @@ export class HttpSource implements Source {
         failures: settings.breakerFailures,
         failurePercent: settings.breakerFailurePercent,
         cooldownMs: settings.breakerCooldownMs,
-        onChange: (state) => logger.warn({ subgraph: name, state }, 'the breaker of a subgraph changed'),
+        onChange: (state) => {
+          logger.warn({ subgraph: name, state }, 'the breaker of a subgraph changed');
+          metrics?.breaker(name, state);
+        },
       }),
       timeoutMs: settings.subgraphTimeoutMs,
       answerBytes: settings.subgraphAnswerBytes,

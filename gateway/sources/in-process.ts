@@ -30,7 +30,7 @@ export class InProcessSource implements Source {
       const result = this.executor.execute({ query: text, variables }, context);
       const answer = (settled: ExecutionResult) => this.#answer(settled, text);
       if (!(result instanceof Promise)) return answer(result);
-      return this.#withinTime(result.then(answer, toFailure), kind, context);
+      return this.#withinTime(result.then(answer).catch(toFailure), kind, context);
     } catch (error) {
       return toFailure(error);
     }

@@ -1,5 +1,6 @@
 /** A source whose calls are counted, timed and traced. */
 import type { FetchOutcome, GatewayMetrics } from '../../platform/metrics.js';
+import { wasRefused } from './failure.js';
 import type { Source, SubgraphAnswer } from './source.js';
 
 /** The same source; every call is a figure, and a step of the request's trace where it has one. */
@@ -27,9 +28,11 @@ export function observed(source: Source, metrics: GatewayMetrics): Source {
   };
 }
 
-function outcomeOf({ errors, data }: SubgraphAnswer): FetchOutcome {
+function outcomeOf(answer: SubgraphAnswer): FetchOutcome {
+  const { errors, data } = answer;
   if (!errors?.length) return 'ok';
   if (data !== undefined && data !== null) return 'errors';
+  if (wasRefused(answer)) return 'refused';
   switch (errors[0]!.extensions?.code) {
     case 'SUBGRAPH_TIMEOUT':
       return 'timeout';

@@ -7,7 +7,7 @@ import type { Graph } from '../graph.js';
 import type { OperationRequest } from './prepare.js';
 import { formatted } from './subscriptions.js';
 
-/** Never throws. */
+/** @throws only for a fault of ours */
 export async function answerOperation(
   { gateway, apollo, schemaIsPublic }: Graph,
   { query, operationName, variables, extensions }: OperationRequest,

@@ -200,6 +200,14 @@ it('callers whose headers are forwarded share only where these are equal', async
   }
   await Promise.all(sockets.map((socket) => socket.ended('2')));
   await eventually(() => expect(forwarding.feed(name).open).toBe(2));
+  // The same holds for caches between.
+  const body = JSON.stringify({ query: '{ ping }' });
+  const answer = await fetch(`${forwarding.url}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'x-shop': 'a' },
+    body,
+  });
+  expect(answer.headers.get('vary')).toContain('x-shop');
   await Promise.all(sockets.map((socket) => socket.close()));
   await forwarding.close();
 });

@@ -37,6 +37,11 @@ const maxUnreadBytes = 1_048_576;
 const maxCopiedBytes = 2_048;
 const maxTimerMs = 2 ** 31 - 1;
 
+const internalError: GraphQLFormattedError = {
+  message: 'Something went wrong on our side; it was logged.',
+  extensions: { code: 'INTERNAL_SERVER_ERROR' },
+};
+
 /** What a connection asks of the gateway. */
 export interface SocketHost {
   logger: Logger;
@@ -238,7 +243,13 @@ export class SocketConnection {
     }
     const operation = new SocketOperation(id, this);
     this.#operations.set(id, operation);
-    await operation.run(request, this.#caller, this.host);
+    try {
+      await operation.run(request, this.#caller, this.host);
+    } catch (error) {
+      // A fault of ours ends this operation, and none of the others on the connection.
+      this.host.logger.error({ err: error }, 'unexpected error in an operation on a WebSocket');
+      operation.fail([internalError]);
+    }
   }
 
   #checkRoom(): void {
@@ -295,7 +306,7 @@ class SocketOperation implements Sink {
       return;
     }
     if (prepared.kind === 'refused' && prepared.early) {
-      this.#fail(prepared.errors);
+      this.fail(prepared.errors);
       return;
     }
     const message =
@@ -329,7 +340,7 @@ class SocketOperation implements Sink {
     this.#subscriber?.leave();
   }
 
-  #fail(errors: readonly GraphQLFormattedError[]): void {
+  fail(errors: readonly GraphQLFormattedError[]): void {
     this.leave();
     this.connection.send({ id: this.id, type: 'error', payload: errors });
   }

@@ -52,7 +52,7 @@ export function createEventStreams(host: SocketHost, admission: Admission, confi
         response.setHeader('allow', 'POST');
         fail('METHOD_NOT_ALLOWED', 'Only queries and subscriptions with their whole text go over GET; use POST.');
       }
-      if (response.destroyed) return;
+      if (isGone(response)) return;
       response.once('close', admission.enter());
       response.once('close', admission.enterAs(identity));
       const stream = new EventStream(response);
@@ -97,7 +97,7 @@ class EventStream implements Sink {
   }
 
   get ready(): boolean {
-    return !this.response.writableEnded && !this.response.writableNeedDrain && !this.response.destroyed;
+    return !this.response.writableEnded && !this.response.writableNeedDrain && !isGone(this.response);
   }
 
   follow(subscriber: Subscriber): void {
@@ -148,6 +148,10 @@ class EventStream implements Sink {
     this.#subscriber?.leave();
   }
 }
+
+/** Whether nobody is there any more, and `close` is over. Of HTTP/2, the stream alone tells. */
+const isGone = (response: ServerResponse & { stream?: { destroyed: boolean } }): boolean =>
+  response.stream?.destroyed ?? response.destroyed;
 
 /** The parameters of a GET. @throws BAD_USER_INPUT where one is not JSON */
 function fromAddress({ searchParams }: URL, host: SocketHost): Record<string, unknown> {

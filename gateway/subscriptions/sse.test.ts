@@ -1,4 +1,10 @@
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { connect } from 'node:http2';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { makeCertificate } from '../../tests/setup/certificate.js';
 import { eventually } from '../../tests/setup/until.js';
 import { RawSocket } from './raw-socket.js';
 import { identityOf, type StreamGraph, startStreamGraph, theEnd } from './testing.js';
@@ -182,4 +188,29 @@ it('a gateway that ends completes its event streams', async () => {
   const [events] = await Promise.all([all(response), ending.drain()]);
   expect(events).toEqual([complete]);
   await ending.close();
+});
+
+it('over HTTP/2, a stream whose client left before it opened is not opened any more', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'harborwatch-sse-'));
+  const [TLS_CERT_FILE, TLS_KEY_FILE] = [join(directory, 'cert.pem'), join(directory, 'key.pem')];
+  const { cert, key } = makeCertificate();
+  await Promise.all([writeFile(TLS_CERT_FILE, cert), writeFile(TLS_KEY_FILE, key)]);
+  const secure = await startStreamGraph({ settings: { TLS_CERT_FILE, TLS_KEY_FILE } });
+  const session = connect(secure.url.replace('http:', 'https:'), { ca: cert });
+  const [left, stays] = [crypto.randomUUID(), crypto.randomUUID()];
+  const ask = (t: string) => {
+    const parameters = new URLSearchParams({ query, variables: JSON.stringify({ t }) });
+    return session.request({ ':path': `/graphql?${parameters}`, accept: 'text/event-stream' });
+  };
+  // The operation is new: it takes a while to plan.
+  const gone = ask(left);
+  await once(gone, 'ready');
+  gone.close();
+  const other = ask(stays);
+  await once(other, 'data');
+  await eventually(() => expect(secure.feed(stays).open).toBe(1));
+  expect(secure.feed(left).opened).toBe(0);
+  session.destroy();
+  await secure.close();
+  await rm(directory, { recursive: true });
 });

@@ -86,7 +86,11 @@ export class Upstream {
         if (done) this.#finish(undefined);
         else this.#deliver(value);
       },
-      (error) => this.#finish(this.hooks.explain(error)),
+      (error) => {
+        this.#finish(this.hooks.explain(error));
+        // What failed may be the event and not its stream, which would live on.
+        this.#close();
+      },
     );
   }
 

@@ -100,6 +100,19 @@ describe('a connection', () => {
     expect(String(answer)).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
   });
 
+  it('that is refused is closed, also where the client keeps its own half open', async () => {
+    const stream = connect({ port: Number(new URL(graph.url).port), host: '127.0.0.1', allowHalfOpen: true });
+    stream.write('GET /nowhere HTTP/1.1\r\nHost: here\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+    expect(String((await once(stream, 'data'))[0])).toMatch(/^HTTP\/1\.1 404 /);
+    // Whoever writes to a connection that is closed is told so.
+    stream.on('error', () => {});
+    const closed = once(stream, 'close');
+    const writing = setInterval(() => stream.write('x'), 50);
+    await closed.catch(() => {});
+    clearInterval(writing);
+    expect(stream.destroyed).toBe(true);
+  });
+
   it('is closed with 4401 when its token ends, and with it everything that runs over it', async () => {
     const token = await graph.tokenFor(identityOf('one', 'expiring'), Date.now() - 898_000);
     const socket = await RawSocket.connect(graph.url, token);

@@ -1,13 +1,14 @@
 /** GraphQL over WebSocket (graphql-transport-ws), on the same path as HTTP. */
 import { once } from 'node:events';
-import { type IncomingMessage, STATUS_CODES } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import type { Config } from '../../platform/config.js';
-import { errorRegistry, fail, HarborwatchError } from '../../platform/errors.js';
+import { fail, HarborwatchError } from '../../platform/errors.js';
 import { within } from '../../platform/within.js';
 import { forwardedFrom } from '../http/forwarded-headers.js';
 import { addressOf } from '../http/listener.js';
+import { answerRaw } from '../http/raw-answer.js';
 import type { Admission } from './admission.js';
 import { drainOneByOne } from './drain.js';
 import { SocketConnection, type SocketHost } from './socket-connection.js';
@@ -66,7 +67,8 @@ export function createSocketServer(host: SocketHost, admission: Admission, confi
       try {
         upgrade(request, stream, head);
       } catch (error) {
-        refuse(stream, error);
+        if (error instanceof HarborwatchError) answerRaw(stream, error.code, error.message, error.details);
+        else answerRaw(stream, 'BAD_USER_INPUT', 'The upgrade is not acceptable.');
       }
     },
     close: async () => {
@@ -104,18 +106,4 @@ function isGraphqlAddress(request: IncomingMessage): boolean {
   } catch {
     return false;
   }
-}
-
-/** Answers an upgrade over HTTP. */
-function refuse(stream: Duplex, error: unknown): void {
-  const { code, message, details } =
-    error instanceof HarborwatchError
-      ? error
-      : { code: 'BAD_USER_INPUT' as const, message: 'The upgrade is not acceptable.', details: {} };
-  const body = JSON.stringify({ errors: [{ message, extensions: { code, ...details } }] });
-  const { status } = errorRegistry[code];
-  stream.end(
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Type: application/json; charset=utf-8\r\n` +
-      `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-  );
 }

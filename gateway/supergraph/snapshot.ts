@@ -1,6 +1,7 @@
 /** What one version of the supergraph gives: immutable, and replaced as a whole. */
 import { hash } from 'node:crypto';
 import {
+  assertValidSchema,
   buildASTSchema,
   type DocumentNode,
   type GraphQLScalarType,
@@ -65,7 +66,11 @@ export class Snapshot {
     this.#metrics.watch('planCacheEntries', () => this.#compiled.size);
     this.#metrics.watch('planCacheBytes', () => this.#compiled.calculatedSize);
     this.#percentages = percentagesOf(supergraphSdl);
-    this.#texts = new LRUCache({ max: options.maxOperations });
+    this.#texts = new LRUCache({
+      max: options.maxOperations,
+      maxSize: options.maxOperationBytes,
+      sizeCalculation: (text) => text.length,
+    });
     this.#compiled = new LRUCache({
       max: options.maxOperations,
       maxSize: options.maxOperationBytes,
@@ -81,6 +86,7 @@ export class Snapshot {
       const apiSdl = await planning.apiSdl();
       const apiSchema = buildASTSchema(parse(apiSdl, { noLocation: true }), { assumeValidSDL: true });
       checkScalars(apiSchema, options.scalars ?? []);
+      assertValidSchema(apiSchema);
       const supergraph = parse(supergraphSdl, { noLocation: true });
       const supergraphSchema = buildASTSchema(supergraph, { assumeValid: true, assumeValidSDL: true });
       const sources = new Map(subgraphsOf(supergraph).map((subgraph) => [subgraph.name, sourceFor(subgraph)]));
