@@ -23,8 +23,6 @@ export interface GatewayMetrics {
   httpRequest(route: string, method: string, status: number, seconds: number): void;
   /** An operation has been answered. */
   operation(kind: OperationKind, outcome: OperationOutcome, seconds: number): void;
-  /** An operation of the manifest has been answered; its name is ours, so it may be a label. */
-  persistedOperation(name: string, outcome: OperationOutcome): void;
   /** A subgraph has answered, or not. */
   subgraphFetch(subgraph: string, outcome: FetchOutcome, seconds: number): void;
   /** An operation has been planned. */
@@ -170,11 +168,6 @@ export function createGatewayMetrics(): GatewayMetrics {
     'planner',
   );
 
-  const persisted = new Series(['operation', 'outcome'], 1);
-  register('counter', 'harborwatch_persisted_operations_total', 'Answered operations of the manifest, by name.', () =>
-    persisted.entries().map(({ labels, counts }) => ({ labels, value: counts[0]! })),
-  );
-
   const now: Record<Lasting, number> = { httpRequests: 0, operations: 0, sockets: 0, subscriptions: 0 };
   const counts: Record<Counted, number> = {
     planCacheHits: 0,
@@ -195,7 +188,6 @@ export function createGatewayMetrics(): GatewayMetrics {
     httpRequest: (route, method, status, seconds) =>
       http(seconds, route, methods.has(method) ? method : 'other', status),
     operation: (kind, outcome, seconds) => operations(seconds, kind, outcome),
-    persistedOperation: (name, outcome) => persisted.add(0, 0, name, outcome),
     subgraphFetch: (subgraph, outcome, seconds) => fetches(seconds, subgraph, outcome),
     planned: (planner, seconds) => planning(seconds, planner),
     count(what) {

@@ -108,6 +108,18 @@ export async function compileVariant(target: VariantTarget, options: VariantOpti
   }
 }
 
+/** How long a request waits for its plan; the planner may go on, for those who ask again. */
+const planTimeoutMs = 8_000;
+
+/** Undefined where the time is over. */
+async function inTime(plan: Promise<QueryPlan>): Promise<QueryPlan | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(resolve, planTimeoutMs, undefined);
+  });
+  return Promise.race([plan, late]).finally(() => clearTimeout(timer));
+}
+
 async function planOperation(
   { planner }: VariantTarget,
   text: string,
@@ -126,7 +138,8 @@ async function planOperation(
   };
   if (isEmpty) refuse('This subscription has no root field left: its conditions leave it out.');
   try {
-    const plan = await planner.plan(text, operation.name?.value, override);
+    const plan = await inTime(planner.plan(text, operation.name?.value, override));
+    if (!plan) return refuse(`This ${kind} was not planned within ${planTimeoutMs / 1000} s. Ask for less at once.`);
     if ((kind === 'subscription') === (plan.subscription !== undefined)) return plan;
   } catch (error) {
     return refuse(`This ${kind} cannot be planned over the subgraphs.`, error);

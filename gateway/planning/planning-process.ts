@@ -7,7 +7,7 @@ import type { PlanningReply, PlanningRequest } from './planner-process.js';
 
 const idleMs = 300_000;
 /** An operation that takes longer to plan is given up, and the process with it. */
-const answerTimeoutMs = 20_000;
+const answerTimeoutMs = 10_000;
 /** What is kept of a process's last words. */
 const maxLastWords = 2_000;
 
