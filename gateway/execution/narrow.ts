@@ -13,6 +13,7 @@ import {
   getNamedType,
   isAbstractType,
   isCompositeType,
+  isInterfaceType,
   isObjectType,
   isUnionType,
   Kind,
@@ -100,6 +101,29 @@ export function narrowOperation(
     });
   };
   return { ...operation, selectionSet: selectionSet(operation.selectionSet, schema.getRootType(operation.operation)!) };
+}
+
+/**
+ * Whether the selections of a narrowed operation hang on the concrete types behind interface objects.
+ * @param interfaceObjects the interfaces that some subgraph has as an object
+ */
+export function hangsOnTypes(
+  schema: GraphQLSchema,
+  operation: OperationDefinitionNode,
+  interfaceObjects: ReadonlySet<string>,
+): boolean {
+  if (interfaceObjects.size === 0) return false;
+  let hangs = false;
+  visit(operation, {
+    InlineFragment({ typeCondition }) {
+      const type = typeCondition && schema.getType(typeCondition.name.value);
+      if (!isObjectType(type) && !isInterfaceType(type)) return;
+      if (interfaceObjects.has(type.name) || type.getInterfaces().some(({ name }) => interfaceObjects.has(name))) {
+        hangs = true;
+      }
+    },
+  });
+  return hangs;
 }
 
 /** GraphQL specification, 3.13.1 and 3.13.2. */

@@ -15,7 +15,7 @@ import type { CoercedVariables, OperationResult, PlannedSubscription } from './c
 import { answeredErrors } from './errors.js';
 import { compilePlan, compileRootAnswer, type Execution, pickVariables } from './fetches.js';
 import { compileIntrospection } from './introspection.js';
-import { narrowOperation } from './narrow.js';
+import { hangsOnTypes, narrowOperation } from './narrow.js';
 import { normalizeOperation } from './normalize.js';
 import { compileShape } from './shape.js';
 import type { TypeMatcher } from './type-matcher.js';
@@ -24,6 +24,8 @@ export interface VariantTarget {
   apiSchema: GraphQLSchema;
   planner: Planner;
   matcher: TypeMatcher;
+  /** The interfaces that some subgraph has as an object (@interfaceObject). */
+  interfaceObjects: ReadonlySet<string>;
   /** The names of fields that take arguments. */
   fieldsWithArguments: ReadonlySet<string>;
   /** @throws where the supergraph names no such subgraph */
@@ -121,7 +123,7 @@ async function inTime(plan: Promise<QueryPlan>): Promise<QueryPlan | undefined> 
 }
 
 async function planOperation(
-  { planner }: VariantTarget,
+  { planner, apiSchema, interfaceObjects }: VariantTarget,
   text: string,
   operation: OperationDefinitionNode,
   override: number,
@@ -138,7 +140,8 @@ async function planOperation(
   };
   if (isEmpty) refuse('This subscription has no root field left: its conditions leave it out.');
   try {
-    const plan = await inTime(planner.plan(text, operation.name?.value, override));
+    const needsTypes = hangsOnTypes(apiSchema, operation, interfaceObjects);
+    const plan = await inTime(planner.plan(text, operation.name?.value, override, needsTypes));
     if (!plan) return refuse(`This ${kind} was not planned within ${planTimeoutMs / 1000} s. Ask for less at once.`);
     if ((kind === 'subscription') === (plan.subscription !== undefined)) return plan;
   } catch (error) {

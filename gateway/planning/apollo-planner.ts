@@ -13,7 +13,8 @@ import type { PlanningProcess } from './planning-process.js';
 export function createApolloPlanner(planning: PlanningProcess): Planner {
   return {
     name: 'apollo',
-    plan: async (...operation) => toPlan(await planning.plan('apollo', ...operation)),
+    plan: async (source, operationName, override) =>
+      toPlan(await planning.plan('apollo', source, operationName, override)),
   };
 }
 

@@ -23,7 +23,8 @@ import { onlyRootFields, rootKeys } from './root-fields.js';
 
 /** Asks the native planner of a planning process. */
 export function createNativePlanner(planning: PlanningProcess): Planner {
-  const plan: Planner['plan'] = async (...operation) => toPlan(await planning.plan('native', ...operation));
+  const plan: Planner['plan'] = async (source, operationName, override) =>
+    toPlan(await planning.plan('native', source, operationName, override));
   return {
     name: 'native',
     plan: async (source, operationName, override) => {

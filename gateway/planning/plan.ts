@@ -105,7 +105,8 @@ export interface Planner {
    * Never blocks the event loop.
    * @param source one valid operation document without introspection fields
    * @param override progressive overrides, `@override(label: "percent(N)")`, are in force where N is greater
+   * @param needsTypes whether selections hang on what an interface object really is
    * @throws where the planner cannot plan it
    */
-  plan(source: string, operationName: string | undefined, override: number): Promise<QueryPlan>;
+  plan(source: string, operationName: string | undefined, override: number, needsTypes?: boolean): Promise<QueryPlan>;
 }

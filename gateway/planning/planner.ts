@@ -16,10 +16,14 @@ export function createPlanner(
   const native = createNativePlanner(planning);
   return {
     name: 'native',
-    plan: (...operation) =>
-      native.plan(...operation).catch((error: unknown) => {
+    plan: (source, operationName, override, needsTypes) => {
+      const operation = [source, operationName, override] as const;
+      // The native planner leaves out to ask what an interface object is where only fragments depend on it.
+      if (needsTypes) return apollo.plan(...operation);
+      return native.plan(...operation).catch((error: unknown) => {
         logger.warn({ err: error }, 'the native query planner does not plan an operation: Apollo’s plans it');
         return apollo.plan(...operation);
-      }),
+      });
+    },
   };
 }

@@ -95,6 +95,7 @@ export class Snapshot {
         planner: createPlanner(planning, options.planner, logger),
         matcher: createTypeMatcher(supergraphSchema),
         fieldsWithArguments: fieldsWithArguments(apiSchema),
+        interfaceObjects: interfaceObjectsOf(supergraph),
         source: (name) => {
           const source = sources.get(name);
           if (!source) throw new Error(`The plan names the subgraph "${name}", which the supergraph does not.`);
@@ -164,6 +165,19 @@ const keyOf = (text: string, operationName: string | undefined, override: number
 function percentagesOf(supergraphSdl: string): number[] {
   const found = [...supergraphSdl.matchAll(/"percent\((\d+(?:\.\d+)?)\)"/g)].map(([, value]) => Number(value));
   return [...new Set(found)].sort((a, b) => a - b);
+}
+
+/** The interfaces that `join__type(isInterfaceObject: true)` marks. */
+function interfaceObjectsOf({ definitions }: DocumentNode): ReadonlySet<string> {
+  const marked = definitions.filter(
+    (definition) =>
+      definition.kind === Kind.INTERFACE_TYPE_DEFINITION &&
+      definition.directives?.some(({ name, arguments: given }) => {
+        const mark = given?.find((argument) => argument.name.value === 'isInterfaceObject')?.value;
+        return name.value === 'join__type' && mark?.kind === Kind.BOOLEAN && mark.value;
+      }),
+  );
+  return new Set(marked.map((definition) => ('name' in definition ? definition.name!.value : '')));
 }
 
 /** The subgraphs with their addresses, from the values of the enum `join__Graph`. */
