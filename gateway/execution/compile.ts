@@ -91,6 +91,10 @@ function refuseReservedAlias(document: DocumentNode): void {
   });
 }
 
+const maxMessageLength = 1_000;
+const shortened = (message: string): string =>
+  message.length > maxMessageLength ? `${message.slice(0, maxMessageLength)}…` : message;
+
 function compileCoercion(schema: GraphQLSchema, operation: OperationDefinitionNode): CompiledOperation['coerce'] {
   const definitions = operation.variableDefinitions ?? [];
   if (definitions.length === 0) {
@@ -104,7 +108,14 @@ function compileCoercion(schema: GraphQLSchema, operation: OperationDefinitionNo
     const { errors, coerced } = getVariableValues(schema, definitions, given);
     if (errors) {
       const coded = { code: 'BAD_USER_INPUT' };
-      return { errors: errors.map((error) => ({ ...error.toJSON(), extensions: { ...error.extensions, ...coded } })) };
+      return {
+        errors: errors.map((error) => ({
+          ...error.toJSON(),
+          // It quotes the value, which may be a megabyte.
+          message: shortened(error.message),
+          extensions: { ...error.extensions, ...coded },
+        })),
+      };
     }
     // A variable may be called like something that objects inherit, such as `constructor`.
     const raw: Variables = { __proto__: null, ...given };

@@ -127,7 +127,8 @@ describe('a WebSocket', () => {
     },
     { upgrade: 'websocket', connection: 'Upgrade', 'sec-websocket-version': '13', 'sec-websocket-key': 'x' },
     { upgrade: 'websocket', connection: 'Upgrade', 'sec-websocket-version': '13' },
-    { upgrade: 'nonsense', connection: 'Upgrade' },
+    // No WebSocket is asked for: an ordinary request, whose connection would stay open.
+    { upgrade: 'nonsense', connection: 'Upgrade, close' },
   ])('that asks wrongly for its upgrade is refused with 4xx: %o', async (headers: Record<string, string>) => {
     const { status } = await sendRaw(url(), { method: 'GET', headers });
     expect([400, 405, 426]).toContain(status);

@@ -100,7 +100,7 @@ export function expectTold(answer: RawAnswer, ...expected: string[]): void {
 /** Expects the event loop of the gateway, which runs in this process, to go on. What stalls it does so every time. */
 export async function expectNoStall(attack: () => Promise<void>): Promise<void> {
   const stallsMs: number[] = [];
-  while (stallsMs.length < 3) {
+  while (stallsMs.length < 5) {
     const delay = monitorEventLoopDelay({ resolution: 5 });
     delay.enable();
     await attack();
