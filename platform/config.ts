@@ -75,6 +75,11 @@ export const settings = {
     'The key that signs paging cursors. Default: made on the first start.',
     '64 hexadecimal digits',
   ),
+  apiKeySecret: secret(
+    'API_KEY_SECRET',
+    'What the secrets of signing API keys are derived from. Default: made on the first start.',
+    '64 hexadecimal digits',
+  ),
   accessTokenSeconds: integer('ACCESS_TOKEN_SECONDS', 900, 5, 86_400, 'The life of an access token.'),
   refreshTokenDays: integer('REFRESH_TOKEN_DAYS', 30, 1, 365, 'The life of a refresh token.'),
   introspection: choice('INTROSPECTION', 'on', ['on', 'off'], 'Schema introspection for signed-in users.'),

@@ -22,10 +22,35 @@ export const errorRegistry = define({
     cause: 'The access token is past its life.',
     fix: 'Refresh the session, or sign in again.',
   },
+  TOKEN_REVOKED: {
+    status: 401,
+    cause: 'The session, the user’s access or the API key behind the token was ended, or the user’s rights changed.',
+    fix: 'Refresh the session, sign in again, or ask for a new API key.',
+  },
+  SIGNATURE_INVALID: {
+    status: 401,
+    cause: 'The request is signed with an API key, and key, signature, body and time do not fit together.',
+    fix: 'Sign `key + body + timestamp` with the key’s secret (HMAC-SHA256, hexadecimal), with a clock that is right.',
+  },
   INVALID_CREDENTIALS: {
     status: 401,
     cause: 'Email and password do not match an account.',
     fix: 'Check both and try again.',
+  },
+  TOO_MANY_SIGN_INS: {
+    status: 429,
+    cause: 'Too many attempts to sign in wait for their turn from this address.',
+    fix: 'Try again after the seconds that `Retry-After` tells.',
+  },
+  RATE_LIMITED: {
+    status: 429,
+    cause: 'The organisation, or the address of a request without a token, has used up its requests for the moment.',
+    fix: 'Try again after the seconds that `Retry-After` tells, or ask for less at once; a higher tier admits more.',
+  },
+  QUOTA_EXCEEDED: {
+    status: 429,
+    cause: 'The organisation has used up a quota of its tier: events a day, stored bytes, result bytes or collections.',
+    fix: 'The message names the quota, what is used and when it is free again; an operator can raise it.',
   },
   FORBIDDEN: {
     status: 403,
@@ -226,6 +251,11 @@ export const errorRegistry = define({
     cause: 'The gateway, or this user, has as many WebSockets and event streams open as allowed.',
     fix: 'Close some, or send several subscriptions over one WebSocket.',
   },
+  TOO_MANY_CONNECTIONS: {
+    status: 429,
+    cause: 'The organisation has as many WebSockets and event streams open as its tier admits.',
+    fix: 'Close some, or send several subscriptions over one WebSocket; a higher tier admits more.',
+  },
   TOO_MANY_OPERATIONS: {
     status: 429,
     cause: 'As many operations run on this WebSocket as allowed.',
@@ -317,3 +347,9 @@ export class HarborwatchError extends Error {
 export function fail(code: ErrorCode, message: string, details?: ErrorDetails): never {
   throw new HarborwatchError(code, message, details);
 }
+
+/** The error as GraphQL answers it. */
+export const toErrorPayload = ({ message, code, details }: HarborwatchError) => ({
+  message,
+  extensions: { code, ...details },
+});

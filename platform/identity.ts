@@ -12,25 +12,31 @@ export interface Capability {
   class?: string;
 }
 
-export type Action =
-  | 'platform:admin'
-  | 'org:admin'
-  | 'org:read'
-  | 'events:read'
-  | 'events:write'
-  | 'jobs:read'
-  | 'jobs:write'
-  | 'audit:read'
-  | 'audit:write'
-  | 'analytics:read'
-  | 'collections:read'
-  | 'collections:write';
+/** What there is to do; the scopes of `@requiresScopes` in the graph are their names. */
+export const actions = [
+  'platform:admin',
+  'org:admin',
+  'org:read',
+  'events:read',
+  'events:write',
+  'jobs:read',
+  'jobs:write',
+  'audit:read',
+  'audit:write',
+  /** Reads the debug entries of audit logs, and no others. */
+  'debug:read',
+  'analytics:read',
+  'collections:read',
+  'collections:write',
+] as const;
+export type Action = (typeof actions)[number];
 
 export interface Subject {
-  kind: 'USER' | 'API_KEY' | 'SYSTEM';
-  /** The id of the user, the key, or the name of the system part. */
+  /** ADDRESS: nobody signed in; the request comes from an address that an operator opened something to. */
+  kind: 'USER' | 'API_KEY' | 'ADDRESS' | 'SYSTEM';
+  /** The id of the user or the key, the opened address range, or the name of the system part. */
   id: string;
-  /** The user behind it; undefined for the system. */
+  /** The user behind it; undefined for the system and for addresses. */
   userId?: string;
 }
 
@@ -45,6 +51,8 @@ export interface Identity {
   deadline: number;
   /** When the access token ends, in milliseconds since the epoch; undefined where there is none. */
   expiresAtMs?: number;
+  /** The session that the access token belongs to; undefined for API keys and the system. */
+  sessionId?: string;
 }
 
 const readAll: Action[] = ['org:read', 'events:read', 'jobs:read', 'analytics:read', 'collections:read'];

@@ -6,16 +6,39 @@ import type { Logger } from './logging.js';
 import { Follower, type LogRow, type LogSource } from './postgres/follower.js';
 import type { Postgres, Tx } from './postgres/postgres.js';
 
+/** What Harborwatch writes down about itself; see platform/self-audit.ts. */
+export interface SelfAuditEntry {
+  /** What was done, such as `sign-in`, `grant`, `api-key.create`, `audit.read`. */
+  op: string;
+  /** The part that it was done in, such as `accounts`; the entry's `module`. */
+  module: string;
+  /** Who did it: an email address where there is one, else what was typed or opened. */
+  who: string;
+  /** What it was done to: its kind, such as `user`, and its id. */
+  class: string;
+  instanceId: string | null;
+  outcome: 'SUCCESS' | 'FAILURE';
+  /** A sentence for people. */
+  message: string;
+  /** Why it failed. */
+  error?: string;
+  remoteIp: string | null;
+  /** RFC 3339. */
+  at: string;
+  /** Figures and names that help; never secrets. */
+  data?: Record<string, unknown>;
+  /** INFO where absent. */
+  priority?: 'INFO' | 'WARN' | 'SEC';
+}
+
 /** Every domain event with what it carries. */
 export interface DomainEvents {
-  /** Somebody signed in, or tried to. */
-  'accounts.signIn': {
-    userId: string;
-    email: string;
-    outcome: 'SUCCESS' | 'FAILURE';
-    remoteIp: string | null;
-    at: string;
-  };
+  /** Something that Harborwatch writes down about itself: see platform/self-audit.ts. */
+  'audit.entry': SelfAuditEntry;
+  /** Access ended before its tokens do: a session, all older tokens of a user, or an API key. */
+  'accounts.accessEnded': { kind: 'SESSION' | 'USER' | 'API_KEY'; subjectId: string; accessVersion: number | null };
+  /** The tier or the limits of the organisation changed. */
+  'accounts.limitsChanged': Record<string, never>;
   /** A query job was submitted and waits for a worker. */
   'jobs.submitted': { jobId: string; priority: 'LOW' | 'NORMAL' | 'HIGH' };
   /** A collection was created, started or stopped. */

@@ -10,6 +10,7 @@ export interface Secrets {
   tokenSigningKey: string;
   cursorKey: string;
   hopSigningKey: string;
+  apiKeySecret: string;
 }
 
 /** Reads `secrets.json` in the data directory, or makes what it lacks. */
@@ -26,6 +27,7 @@ export async function loadSecrets(dataDir: string): Promise<Secrets> {
     tokenSigningKey: await generateSigningKey(),
     cursorKey: randomBytes(32).toString('hex'),
     hopSigningKey: await generateSigningKey(),
+    apiKeySecret: randomBytes(32).toString('hex'),
     ...kept,
   };
   // An installation that is older than one of the secrets gets that one.

@@ -62,6 +62,7 @@ export async function prepare({ superuserUrl, redisUrl, dataDir, demo }: Prepara
     TOKEN_SIGNING_KEY: secrets.tokenSigningKey,
     CURSOR_KEY: secrets.cursorKey,
     HOP_SIGNING_KEY: secrets.hopSigningKey,
+    API_KEY_SECRET: secrets.apiKeySecret,
   };
   const platform = createPlatform(loadConfig({ ...process.env, ...env }), 'prepare');
   try {

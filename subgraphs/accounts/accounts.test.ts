@@ -99,7 +99,7 @@ describe('sessions', () => {
     const user = await newUser();
     await gateway.query(undefined, signIn, { input: { email: user.email, password: 'wrong wrong' } });
     const rows = await gateway.database.asSuperuser<any>(
-      "SELECT payload FROM app.outbox WHERE type = 'accounts.signIn' AND payload->>'email' = $1",
+      "SELECT payload FROM app.outbox WHERE type = 'audit.entry' AND payload->>'who' = $1",
       [user.email.toLowerCase()],
     );
     expect(rows.map(({ payload }) => payload.outcome)).toEqual(['FAILURE']);

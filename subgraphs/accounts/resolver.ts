@@ -4,9 +4,10 @@ import type { Cursors } from '../../platform/cursor.js';
 import { fail } from '../../platform/errors.js';
 import { type Connection, ForwardPageArgs, Paged, toConnection } from '../../platform/graphql/types.js';
 import { capabilitiesOf } from '../../platform/identity.js';
+import { tierLimits } from '../../platform/org-limits.js';
 import { pageLimits, toPage, toPageRequest } from '../../platform/paging.js';
 import { callerWith, type GraphQLContext, identityOf } from '../../platform/subgraph.js';
-import { type AccountsService, type OrgRow, tierLimits, type UserRow } from './service.js';
+import type { AccountsService, OrgRow, UserRow } from './service.js';
 import {
   CreateOrgInput,
   CreateUserInput,

@@ -22,16 +22,6 @@ export interface SessionTokens {
   expiresAt: string;
 }
 
-/** What each tier admits. */
-export const tierLimits: Record<
-  Tier,
-  { requestsPerMinute: number; burstCapacity: number; concurrentConnections: number }
-> = {
-  BASIC: { requestsPerMinute: 60, burstCapacity: 10, concurrentConnections: 5 },
-  PRO: { requestsPerMinute: 300, burstCapacity: 50, concurrentConnections: 20 },
-  ENTERPRISE: { requestsPerMinute: 1_000, burstCapacity: 200, concurrentConnections: 100 },
-};
-
 const email = /^[^\s@]+@[^\s@]+$/;
 
 const checkEmail = (value: string, argument: string): string => {
@@ -64,10 +54,15 @@ export class AccountsService {
     const right = await passwordMatches(account?.passwordHash, input.password);
     if (account) {
       await this.store.postgres.withOrg(systemIdentity(account.orgId, 'accounts'), (tx) =>
-        emit(tx, account.orgId, 'accounts.signIn', {
-          userId: account.userId,
-          email: input.email.trim().toLowerCase(),
+        emit(tx, account.orgId, 'audit.entry', {
+          op: 'sign-in',
+          module: 'accounts',
+          who: input.email.trim().toLowerCase(),
+          class: 'user',
+          instanceId: account.userId,
           outcome: right ? 'SUCCESS' : 'FAILURE',
+          message: right ? `${address} signed in.` : `${address} could not sign in.`,
+          ...(right ? {} : { error: 'The password does not match.', priority: 'WARN' as const }),
           remoteIp,
           at: new Date(this.clock.now()).toISOString(),
         }),

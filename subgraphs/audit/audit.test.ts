@@ -280,9 +280,18 @@ it('a sign-in that the outbox tells of is written once, however often it is told
   const { platform } = audit.test;
   const userId = audit.admin.subject.userId!;
   await platform.postgres.withOrg(audit.admin, async (tx) => {
-    const event = { userId, email: 'admin@one.example', remoteIp: '203.0.113.7', at: at(5) };
-    await emit(tx, audit.admin.orgId, 'accounts.signIn', { ...event, outcome: 'SUCCESS' });
-    await emit(tx, audit.admin.orgId, 'accounts.signIn', { ...event, outcome: 'FAILURE', remoteIp: null, at: at(6) });
+    const event = {
+      op: 'sign-in',
+      module: 'accounts',
+      who: 'admin@one.example',
+      class: 'user',
+      instanceId: userId,
+      message: 'Somebody signed in.',
+    };
+    const right = { outcome: 'SUCCESS', remoteIp: '203.0.113.7', at: at(5) } as const;
+    const wrong = { outcome: 'FAILURE', priority: 'WARN', remoteIp: null, at: at(6) } as const;
+    await emit(tx, audit.admin.orgId, 'audit.entry', { ...event, ...right });
+    await emit(tx, audit.admin.orgId, 'audit.entry', { ...event, ...wrong });
   });
   const fields = 'nodes { who op priority status class instanceId remoteIp { address } }';
   const expected = [

@@ -43,7 +43,7 @@ export const audit: Subgraph = {
             return known ? toIpAddress(String(address)) : null;
           }),
       },
-      events: { 'accounts.signIn': (event) => service.recordSignIn(event) },
+      events: { 'audit.entry': (event) => service.recordSelf(event) },
       health: () => postgres.ping(),
     };
   },

@@ -81,34 +81,30 @@ export class AuditService {
     );
   }
 
-  /** Writes what the outbox tells of a sign-in. The event's place in the outbox is the batch id, so a repeat changes nothing. */
-  async recordSignIn(event: DomainEvent<'accounts.signIn'>): Promise<void> {
-    const { email, userId, outcome, remoteIp, at } = event.payload;
-    const succeeded = outcome === 'SUCCESS';
-    const key = `accounts.signIn-${event.tx}-${event.seq}`;
+  /** Writes what Harborwatch tells of itself. The event's place in the outbox is the batch id, so a repeat changes nothing. */
+  async recordSelf({ orgId, tx, seq, payload }: DomainEvent<'audit.entry'>): Promise<void> {
+    const { op, module, who, outcome, message, error, remoteIp, at, data, priority = 'INFO' } = payload;
+    const key = `audit.entry-${tx}-${seq}`;
     const entry = {
       id: key,
       type: 'A',
-      pri: succeeded ? 'Info' : 'Warn',
+      pri: priorityNames[priority],
       when: at,
-      module: 'accounts',
-      who: email,
-      op: 'sign-in',
-      class: 'user',
-      instance: userId,
+      module,
+      who: cut(who, textLimits.who),
+      op,
+      class: payload.class,
+      instance: payload.instanceId,
       status: outcome,
-      error: succeeded ? undefined : 'The password does not match.',
+      error,
       // What a proxy says may be of any length; a refused entry would hold up all events behind it.
       remote_ip: remoteIp?.slice(0, 64),
-      msg: succeeded ? `${email} signed in.` : `${email} could not sign in.`,
+      msg: message,
+      data,
     };
-    const receipt = await this.write(systemIdentity(event.orgId, 'audit'), {
-      app: ownApp,
-      entries: [entry],
-      batchId: key,
-    });
+    const receipt = await this.write(systemIdentity(orgId, 'audit'), { app: ownApp, entries: [entry], batchId: key });
     const [rejection] = receipt.rejected;
-    if (rejection) throw new Error(`The audit log refused a sign-in: ${rejection.message}`);
+    if (rejection) throw new Error(`The audit log refused an entry of our own: ${rejection.message}`);
   }
 
   /** The apps of which the caller may see an entry. */
@@ -172,6 +168,12 @@ export class AuditService {
     };
   }
 }
+
+const priorityNames = { INFO: 'Info', WARN: 'Warn', SEC: 'Sec' };
+
+/** The beginning of a text, by bytes of UTF-8. */
+const cut = (text: string, maxBytes: number): string =>
+  Buffer.from(text).subarray(0, maxBytes).toString().replace(/\uFFFD+$/, '');
 
 /** @throws FORBIDDEN for an entry outside of the writer's scope, or in Harborwatch's own name */
 function checkMayWrite(identity: Identity, entry: Entry): void {

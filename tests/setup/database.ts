@@ -96,6 +96,7 @@ export async function createTestPlatform(settings: Record<string, string> = {}):
     REDIS_PREFIX: `t${randomBytes(5).toString('hex')}`,
     CURSOR_KEY: randomBytes(32).toString('hex'),
     TOKEN_SIGNING_KEY: await generateSigningKey(),
+    API_KEY_SECRET: randomBytes(32).toString('hex'),
     LOG_LEVEL: process.env.HARBORWATCH_TEST_LOG_LEVEL ?? 'fatal',
     ...settings,
   };

@@ -1,0 +1,23 @@
+/** Ends access before its tokens do. Every gateway hears of it by the outbox, refuses the tokens and closes their sockets. */
+import { emit } from '../outbox.js';
+import type { Tx } from '../postgres/postgres.js';
+
+/** What ends: a session, an API key, or all access tokens of a user below a version. */
+export type EndedAccess =
+  | { kind: 'SESSION'; sessionId: string }
+  | { kind: 'API_KEY'; keyId: string }
+  | { kind: 'USER'; userId: string; accessVersion: number };
+
+/** Call it in the transaction of what ends the access; more than once changes nothing. */
+export async function endAccess(tx: Tx, orgId: string, ended: EndedAccess): Promise<void> {
+  const subjectId =
+    ended.kind === 'SESSION' ? ended.sessionId : ended.kind === 'API_KEY' ? ended.keyId : ended.userId;
+  const accessVersion = ended.kind === 'USER' ? ended.accessVersion : null;
+  await tx.query(
+    `INSERT INTO access_revocations AS known (org_id, kind, subject_id, access_version) VALUES ($1, $2, $3, $4)
+     ON CONFLICT (org_id, kind, subject_id) DO UPDATE
+       SET access_version = greatest(known.access_version, excluded.access_version), revoked_at = now()`,
+    [orgId, ended.kind, subjectId, accessVersion],
+  );
+  await emit(tx, orgId, 'accounts.accessEnded', { kind: ended.kind, subjectId, accessVersion });
+}
