@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ConfigError, envExample, loadConfig, settings } from './config.js';
 
@@ -17,6 +20,22 @@ describe('the settings', () => {
     expect(load).toThrow(/LOG_LEVEL "loud" is not allowed: it takes one of trace, debug/);
     expect(load).toThrow(/DATABASE_URL is not allowed: it takes a URL that starts with postgres:/);
     expect(load).not.toThrow(/hunter2/);
+  });
+
+  it('take secrets from files, and nothing else; a file that is missing or one too many is named', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'harborwatch-config-'));
+    const file = join(directory, 'cursor-key');
+    try {
+      await writeFile(file, `${'ab'.repeat(32)}\n`);
+      expect(loadConfig({ CURSOR_KEY_FILE: file }).cursorKey).toBe('ab'.repeat(32));
+      expect(loadConfig({ LOG_LEVEL_FILE: file }).logLevel).toBe('info');
+      expect(() => loadConfig({ CURSOR_KEY_FILE: file, CURSOR_KEY: 'x' })).toThrow(/both set/);
+      expect(() => loadConfig({ CURSOR_KEY_FILE: `${file}.gone` })).toThrow(
+        /CURSOR_KEY_FILE names ".*gone", which cannot/,
+      );
+    } finally {
+      await rm(directory, { recursive: true });
+    }
   });
 
   it('name subgraphs with their addresses, each once', () => {

@@ -3,6 +3,7 @@
  * `.env.example` is generated from it, and a wrong value names itself and what would be right.
  */
 
+import { readFileSync } from 'node:fs';
 import {
   ConfigError,
   choice,
@@ -449,6 +450,21 @@ export function operationLimitsOf(config: Config): OperationLimits {
   return Object.fromEntries(entries) as OperationLimits;
 }
 
+/** The text of a setting; a secret may also stand in the file that `<NAME>_FILE` names. @throws ConfigError */
+function rawSetting(env: Record<string, string | undefined>, setting: Setting<unknown>): string | undefined {
+  const own = env[setting.env]?.trim();
+  const file = setting.secret ? env[`${setting.env}_FILE`]?.trim() : undefined;
+  if (file === undefined || file === '') return own === '' ? undefined : own;
+  if (own !== undefined && own !== '') {
+    throw new ConfigError(`${setting.env} and ${setting.env}_FILE are both set: leave one of them out.`);
+  }
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch (error) {
+    throw new ConfigError(`${setting.env}_FILE names "${file}", which cannot be read: ${(error as Error).message}.`);
+  }
+}
+
 /**
  * Reads all settings from the environment. An empty variable counts as not set.
  * @throws ConfigError that lists every wrong setting with its allowed values
@@ -456,8 +472,8 @@ export function operationLimitsOf(config: Config): OperationLimits {
 export function loadConfig(env: Record<string, string | undefined>): Config {
   const wrong: string[] = [];
   const entries = Object.entries(settings as Record<string, Setting<unknown>>).map(([key, setting]) => {
-    const raw = env[setting.env]?.trim();
-    if (raw === undefined || raw === '') return [key, setting.fallback];
+    const raw = rawSetting(env, setting);
+    if (raw === undefined) return [key, setting.fallback];
     const value = setting.parse(raw);
     if (value === undefined) {
       const shown = setting.secret ? '' : ` "${raw.slice(0, 80)}"`;
@@ -481,7 +497,8 @@ export function envExample(): string {
   const head = '# The settings of Harborwatch. All have working defaults; generated from platform/config.ts.\n';
   const lines = Object.values(settings as Record<string, Setting<unknown>>).map((setting) => {
     const fallback = ['string', 'number'].includes(typeof setting.fallback) ? String(setting.fallback) : '';
-    return `\n# ${setting.description}\n# Takes ${setting.allowed}.\n# ${setting.env}=${fallback}\n`;
+    const orFile = setting.secret ? ` ${setting.env}_FILE names a file that holds it instead.` : '';
+    return `\n# ${setting.description}\n# Takes ${setting.allowed}.${orFile}\n# ${setting.env}=${fallback}\n`;
   });
   return head + lines.join('');
 }

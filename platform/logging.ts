@@ -1,16 +1,26 @@
 /** Structured logs: one JSON object a line, with everything secret taken out before it is written. */
-import { type Logger, pino } from 'pino';
+import { type DestinationStream, type Logger, pino } from 'pino';
+import { withoutSecretFields, withoutSecrets } from './redaction.js';
 
 export type { Logger };
 
-const secretFields = ['password', 'accessToken', 'refreshToken', 'token', 'authorization', 'cookie', 'secret'];
+const cleaned = (fields: object) => withoutSecretFields(fields) as Record<string, unknown>;
 
-/** A logger for one process. `part` names the process in every line. */
-export function createLogger(part: string, level: string): Logger {
-  return pino({
-    level,
-    base: { part, pid: process.pid },
-    timestamp: pino.stdTimeFunctions.isoTime,
-    redact: { paths: secretFields.flatMap((field) => [field, `*.${field}`, `*.*.${field}`]), censor: '[redacted]' },
-  });
+/**
+ * A logger for one process.
+ * @param part names the process in every line
+ * @param destination where lines go; default standard output
+ */
+export function createLogger(part: string, level: string, destination?: DestinationStream): Logger {
+  return pino(
+    {
+      level,
+      base: { part, pid: process.pid },
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { log: cleaned, bindings: cleaned },
+      hooks: { streamWrite: withoutSecrets },
+      serializers: { err: (error) => error },
+    },
+    destination ?? pino.destination(1),
+  );
 }

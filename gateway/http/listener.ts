@@ -11,6 +11,7 @@ import { passedOnTrace, type TraceSpan, type Tracing } from '../../platform/trac
 import { authenticate } from '../identity.js';
 import { ClientGone, discardBody } from './body.js';
 import { createCors } from './cors.js';
+import { setSecurityHeaders } from './security-headers.js';
 
 /** A request with everything that the routes need to know of it. */
 export interface Exchange {
@@ -163,9 +164,7 @@ export function createListener(options: ListenerOptions, routes: Route[]): Reque
     const given = request.headers['x-request-id'];
     const requestId = typeof given === 'string' && requestIdPattern.test(given) ? given : crypto.randomUUID();
     response.setHeader('x-request-id', requestId);
-    response.setHeader('x-content-type-options', 'nosniff');
-    response.setHeader('referrer-policy', 'no-referrer');
-    if (isSecure) response.setHeader('strict-transport-security', 'max-age=31536000');
+    setSecurityHeaders(response, isSecure);
     let span: TraceSpan | undefined;
     try {
       const url = addressOf(request);
