@@ -11,6 +11,7 @@ import type {
 } from '@apollo/server-gateway-interface';
 import { type DocumentNode, GraphQLError, type GraphQLFormattedError, type GraphQLSchema } from 'graphql';
 import type { OperationLimits } from '../platform/config.js';
+import { toErrorPayload } from '../platform/errors.js';
 import type { OperationOutcome } from '../platform/metrics.js';
 import type { RequestContext } from './context.js';
 import type { CoercedVariables, CompiledOperation, OperationResult } from './execution/compiled-operation.js';
@@ -173,8 +174,7 @@ export class FederatedGateway implements GatewayInterface {
     const { limits } = this.#options;
     const cost = operation.cost(variables);
     if (cost <= limits.cost) return undefined;
-    const { message, code, details } = limitError('cost', cost, limits.cost);
-    return { message, extensions: { code, ...details } };
+    return toErrorPayload(limitError('cost', cost, limits.cost));
   }
 
   async stop(): Promise<void> {

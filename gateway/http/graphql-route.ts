@@ -7,6 +7,7 @@ import { HeaderMap } from '@apollo/server';
 import type { Config, OperationLimits } from '../../platform/config.js';
 import { fail } from '../../platform/errors.js';
 import { identityKey } from '../../platform/identity.js';
+import { isJsonObject } from '../../platform/json.js';
 import type { Logger } from '../../platform/logging.js';
 import { formatError } from '../apollo.js';
 import type { RequestContext } from '../context.js';
@@ -137,8 +138,7 @@ const scopeOf = ({ identity, forwardedHeaders }: RequestContext): string =>
 /** The JSON of a request, with the text of a persisted operation in it. @throws BAD_USER_INPUT, as `resolvePersisted` */
 function readRequest(text: string, { limits, persisted }: Graph): unknown {
   const body = parseBody(text, limits);
-  const isRequest = typeof body === 'object' && body !== null && !Array.isArray(body);
-  return isRequest ? resolvePersisted(persisted, body) : body;
+  return isJsonObject(body) ? resolvePersisted(persisted, body) : body;
 }
 
 interface PlainRequest {

@@ -8,6 +8,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { GraphQLSchema } from 'graphql';
 import { ConfigError, type OperationLimits } from '../../platform/config.js';
 import { fail } from '../../platform/errors.js';
+import { isJsonObject } from '../../platform/json.js';
 import { parseOperation, validateOperation } from '../limits/operation-limits.js';
 
 /** What a request says of the operation to run, over whatever it came; unchecked. */
@@ -68,7 +69,7 @@ function parseManifest(text: string, file: string): Record<string, unknown> {
   } catch (error) {
     wrong(file, (error as Error).message);
   }
-  return isObject(manifest) ? manifest : wrong(file, 'it is not a JSON object');
+  return isJsonObject(manifest) ? manifest : wrong(file, 'it is not a JSON object');
 }
 
 /** The ids with their texts: in Apollo's format, or the object itself. */
@@ -80,7 +81,7 @@ function entriesOf(manifest: Record<string, unknown>, file: string): [string, un
   }
   if (!Array.isArray(operations)) wrong(file, 'its "operations" are no list');
   return (operations as unknown[]).map((operation, index) => {
-    const { id, body } = isObject(operation) ? operation : {};
+    const { id, body } = isJsonObject(operation) ? operation : {};
     return [typeof id === 'string' ? id : wrong(file, `the operation at ${index} has no id`), body];
   });
 }
@@ -90,9 +91,6 @@ function wrong(file: string, what: string): never {
     `The manifest of persisted operations (PERSISTED_OPERATIONS=${file}) is not acceptable: ${what}.`,
   );
 }
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** The operations that do not fit the schema or the limits: they stay known, and are refused when they are sent. */
 export async function findBroken(
@@ -129,7 +127,7 @@ export function resolvePersisted<Request extends OperationRequest>(
 ): Request {
   const { query, documentId, extensions } = request;
   if (documentId == null && extensions == null && !only) return request;
-  const { persistedQuery } = isObject(extensions) ? extensions : {};
+  const { persistedQuery } = isJsonObject(extensions) ? extensions : {};
   const hash = persistedQuery == null ? undefined : hashOf(persistedQuery);
   if (documentId != null && (typeof documentId !== 'string' || documentId === '')) {
     fail('BAD_REQUEST', '`documentId` has to be a string that is not empty.', { argument: 'documentId' });
@@ -166,7 +164,7 @@ function resolved<Request extends OperationRequest>(request: Request, id: string
       argument: 'query',
     });
   }
-  const { persistedQuery, ...others } = isObject(extensions) ? extensions : {};
+  const { persistedQuery, ...others } = isJsonObject(extensions) ? extensions : {};
   return { ...rest, query: text, ...(Object.keys(others).length > 0 ? { extensions: others } : {}) } as Request;
 }
 
@@ -199,7 +197,7 @@ function parsed(json: string | undefined): unknown {
 
 /** The hash by which Apollo's clients name an operation. */
 function hashOf(persistedQuery: unknown): string {
-  const { version, sha256Hash } = isObject(persistedQuery) ? persistedQuery : {};
+  const { version, sha256Hash } = isJsonObject(persistedQuery) ? persistedQuery : {};
   if (version !== 1) {
     fail('BAD_REQUEST', 'Only version 1 of `extensions.persistedQuery` is known.', {
       argument: 'extensions.persistedQuery.version',

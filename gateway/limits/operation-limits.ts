@@ -23,7 +23,7 @@ import {
   validate,
 } from 'graphql';
 import type { OperationLimits } from '../../platform/config.js';
-import { HarborwatchError } from '../../platform/errors.js';
+import { HarborwatchError, toErrorPayload } from '../../platform/errors.js';
 import { limitError } from './limit-error.js';
 
 /**
@@ -114,8 +114,8 @@ export function validateOperation(
   return errors.map((error) => (error.extensions.code ? error : withCode(error, 'GRAPHQL_VALIDATION_FAILED')));
 }
 
-const toGraphQLError = ({ message, code, details }: HarborwatchError): GraphQLError =>
-  new GraphQLError(message, { extensions: { code, ...details } });
+const toGraphQLError = (error: HarborwatchError): GraphQLError =>
+  new GraphQLError(error.message, toErrorPayload(error));
 
 const withCode = (error: GraphQLError, code: string): GraphQLError =>
   new GraphQLError(error.message, {

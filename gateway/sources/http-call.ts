@@ -5,6 +5,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher, Pool } from 'undici';
 import type { HopSigner } from '../../platform/hop-tokens.js';
+import { isJsonObject } from '../../platform/json.js';
 import type { Logger } from '../../platform/logging.js';
 import type { RequestContext } from '../context.js';
 import type { Breaker, Outcome, Permit } from './breaker.js';
@@ -210,19 +211,16 @@ function parseAnswer(text: string, cacheControl: string | undefined): SubgraphAn
 
 /** The answer as the caller gets it; undefined where its shape is not that of GraphQL. */
 export function checkAnswer(value: unknown, cacheControl?: string): SubgraphAnswer | undefined {
-  if (!isObject(value)) return undefined;
+  if (!isJsonObject(value)) return undefined;
   const { data, errors } = value;
-  if (data == null ? data === undefined && errors == null : !isObject(data)) return undefined;
+  if (data == null ? data === undefined && errors == null : !isJsonObject(data)) return undefined;
   if (errors == null) return { data: data as SubgraphAnswer['data'], cacheControl };
   if (!Array.isArray(errors) || !errors.every(isError)) return undefined;
   return { data: data as SubgraphAnswer['data'], errors, cacheControl };
 }
 
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
 const isError = (value: unknown): boolean =>
-  isObject(value) &&
+  isJsonObject(value) &&
   typeof value.message === 'string' &&
   (value.path == null || Array.isArray(value.path)) &&
-  (value.extensions == null || isObject(value.extensions));
+  (value.extensions == null || isJsonObject(value.extensions));

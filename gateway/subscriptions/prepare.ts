@@ -2,6 +2,7 @@
 import { type DocumentNode, GraphQLError, type GraphQLFormattedError, getOperationAST } from 'graphql';
 import type { OperationLimits } from '../../platform/config.js';
 import { fail } from '../../platform/errors.js';
+import { isJsonObject } from '../../platform/json.js';
 import type { RequestContext } from '../context.js';
 import type { FederatedGateway } from '../federated-gateway.js';
 import { type PersistedOperations, resolvePersisted } from '../http/persisted-operations.js';
@@ -36,9 +37,6 @@ export type Prepared =
 /** Who asks; `identity` may answer differently for each. */
 export type Caller = Pick<RequestContext, 'identity' | 'remoteIp' | 'forwardedHeaders'>;
 
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
 const refuse = (errors: readonly GraphQLFormattedError[], early = true): Prepared => ({
   kind: 'refused',
   errors,
@@ -52,13 +50,13 @@ const refuse = (errors: readonly GraphQLFormattedError[], early = true): Prepare
 export function readOperation(payload: unknown, persisted: PersistedOperations): OperationRequest {
   const wrong = (argument: string, what: string): never =>
     fail('BAD_USER_INPUT', `\`${argument}\` ${what}.`, { argument });
-  if (!isObject(payload)) return wrong('payload', 'has to be an object with a `query`');
+  if (!isJsonObject(payload)) return wrong('payload', 'has to be an object with a `query`');
   const { query, operationName, variables, extensions } = resolvePersisted(persisted, payload);
   if (query != null && typeof query !== 'string') return wrong('query', 'has to be a string');
   if (query == null && extensions == null) return wrong('query', 'is missing: send the operation’s text');
   if (operationName != null && typeof operationName !== 'string') return wrong('operationName', 'has to be a string');
-  if (variables != null && !isObject(variables)) return wrong('variables', 'has to be an object');
-  if (extensions != null && !isObject(extensions)) return wrong('extensions', 'has to be an object');
+  if (variables != null && !isJsonObject(variables)) return wrong('variables', 'has to be an object');
+  if (extensions != null && !isJsonObject(extensions)) return wrong('extensions', 'has to be an object');
   return {
     query: query ?? undefined,
     operationName: operationName ?? undefined,

@@ -2,7 +2,7 @@
 import { GraphQLError, type GraphQLFormattedError, parse } from 'graphql';
 import type { Clock } from '../../platform/clock.js';
 import type { Config } from '../../platform/config.js';
-import { HarborwatchError } from '../../platform/errors.js';
+import { HarborwatchError, toErrorPayload } from '../../platform/errors.js';
 import { identityKey } from '../../platform/identity.js';
 import type { Logger } from '../../platform/logging.js';
 import { formatError } from '../apollo.js';
@@ -140,9 +140,7 @@ export class Subscriptions {
   /** What a client is told of something that was thrown. */
   #explain(error: unknown): GraphQLFormattedError {
     const { logger } = this.#options;
-    if (error instanceof HarborwatchError) {
-      return { message: error.message, extensions: { code: error.code, ...error.details } };
-    }
+    if (error instanceof HarborwatchError) return toErrorPayload(error);
     if (error instanceof GraphQLError) return formatError(error.toJSON(), logger, error);
     return formatError({ message: String(error) }, logger, error);
   }

@@ -4,6 +4,7 @@
  * (`instance_id`, status in words, the inner object directly under `data`). Both become one Entry.
  */
 import { fail } from '../../platform/errors.js';
+import { isJsonObject } from '../../platform/json.js';
 import { isStorableText, maxNesting } from '../../platform/storable.js';
 import { toAddress } from './address.js';
 import { type Entry, type EntryType, type OutcomeName, priorities } from './entry.js';
@@ -51,7 +52,6 @@ const show = (value: unknown): string => {
   return text.length > 60 ? `${text.slice(0, 60)}…` : text;
 };
 
-const isObject = (value: unknown): value is Raw => typeof value === 'object' && value !== null && !Array.isArray(value);
 const isAbsent = (value: unknown): value is undefined | null | '' =>
   value === undefined || value === null || value === '';
 
@@ -60,7 +60,7 @@ const isAbsent = (value: unknown): value is undefined | null | '' =>
  * @throws EVENT_INVALID with the field in `argument`, EVENT_TOO_LARGE
  */
 export function parseEntry(raw: unknown, context: WireContext): ParsedEntry {
-  if (!isObject(raw))
+  if (!isJsonObject(raw))
     return fail('EVENT_INVALID', `An entry is a JSON object, not ${Array.isArray(raw) ? 'a list' : show(raw)}.`);
   for (const [field, value] of Object.entries(raw)) checkStorable(field, value);
   const bytes = Buffer.byteLength(JSON.stringify(raw));
@@ -203,14 +203,14 @@ const wrappers: Record<EntryType, string> = {
 
 function parseData(type: EntryType, value: unknown): unknown {
   const wrapper = wrappers[type];
-  const inner = isObject(value) && wrapper in value ? value[wrapper] : value;
+  const inner = isJsonObject(value) && wrapper in value ? value[wrapper] : value;
   if (type === 'C') return parseChange(inner);
   if (type === 'D') return parseDebug(inner);
   return inner ?? null;
 }
 
 function parseChange(data: unknown): Raw {
-  if (!isObject(data))
+  if (!isJsonObject(data))
     return invalid(
       'data',
       '"data" of a data change takes {"entity", "op", "changes"}, directly or under "change_data".',
@@ -223,7 +223,7 @@ function parseChange(data: unknown): Raw {
   const changes = data.changes ?? [];
   if (!Array.isArray(changes)) return invalid('data.changes', `"data.changes" takes a list, not ${show(changes)}.`);
   changes.forEach((change, index) => {
-    if (!isObject(change) || typeof change.field !== 'string') {
+    if (!isJsonObject(change) || typeof change.field !== 'string') {
       invalid(
         `data.changes[${index}]`,
         `"data.changes[${index}]" takes {"field", "old_value", "new_value"}, not ${show(change)}.`,
@@ -235,7 +235,7 @@ function parseChange(data: unknown): Raw {
 
 function parseDebug(data: unknown): Raw | null {
   if (isAbsent(data)) return null;
-  if (!isObject(data)) return invalid('data', `"data" of a debug entry takes an object, not ${show(data)}.`);
+  if (!isJsonObject(data)) return invalid('data', `"data" of a debug entry takes an object, not ${show(data)}.`);
   for (const key of ['pid', 'line']) {
     const value = data[key];
     if (value === undefined || value === null) continue;

@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import type { Column, Dataset, RawEvent } from '../../datasets/types.js';
 import type { ErrorCode } from '../../platform/errors.js';
 import { parseMoment } from '../../platform/graphql/scalars.js';
+import { isJsonObject } from '../../platform/json.js';
 import { isNestedTooDeeply, isStorableText, maxNesting, toStorableText } from '../../platform/storable.js';
 
 export interface Rejection {
@@ -151,7 +152,7 @@ export function toEventRow(dataset: Dataset, event: unknown, maxBytes: number): 
     });
     const declared = declaredNames(dataset);
     const rest = Object.fromEntries(Object.entries(fields).filter(([name]) => !declared.has(name)));
-    const attributes = isRecord(given)
+    const attributes = isJsonObject(given)
       ? { ...given, ...rest }
       : given === undefined
         ? rest
@@ -165,6 +166,3 @@ export function toEventRow(dataset: Dataset, event: unknown, maxBytes: number): 
     throw error;
   }
 }
-
-const isRecord = (value: unknown): value is RawEvent =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
