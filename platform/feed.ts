@@ -21,25 +21,35 @@ export interface FeedRow extends LogRow {
   /** The distinct event-time minutes that the batch touched, RFC 3339. */
   minutes: string[];
   rowCount: number;
+  /** The size of the accepted items, as the JSON that came; a figure of 64 bits. */
+  bytes: string;
+  /** When it was accepted, RFC 3339. */
+  committedAt: string;
 }
 
 /** The log as a follower reads it. */
 export const feedSource: LogSource<FeedRow> = {
   table: 'change_feed',
   columns:
-    'dataset, batch_no::text AS "batchNo", min_time AS "minTime", max_time AS "maxTime", minutes, row_count AS "rowCount"',
+    'dataset, batch_no::text AS "batchNo", min_time AS "minTime", max_time AS "maxTime", minutes, row_count AS "rowCount", bytes, ' +
+    'committed_at AS "committedAt"',
   channel: 'harborwatch_feed',
   map: (row) => row as unknown as FeedRow,
 };
 
 /** Writes the feed row of a batch; call it in the transaction that writes the batch. */
-export async function appendToFeed(tx: Tx, orgId: string, row: Omit<FeedRow, keyof LogRow>): Promise<void> {
+export async function appendToFeed(
+  tx: Tx,
+  orgId: string,
+  row: Omit<FeedRow, keyof LogRow | 'bytes' | 'committedAt'> & { bytes: number },
+): Promise<void> {
   await tx.query(
-    `INSERT INTO change_feed (org_id, dataset, batch_no, min_time, max_time, minutes, row_count)
-     VALUES ($1, $2, $3, $4, $5, $6::timestamptz[], $7)`,
-    [orgId, row.dataset, row.batchNo, row.minTime, row.maxTime, row.minutes, row.rowCount],
+    `WITH written AS (
+       INSERT INTO change_feed (org_id, dataset, batch_no, min_time, max_time, minutes, row_count, bytes)
+       VALUES ($1, $2, $3, $4, $5, $6::timestamptz[], $7, $8) RETURNING 1
+     ) SELECT pg_notify('harborwatch_feed', '') FROM written`,
+    [orgId, row.dataset, row.batchNo, row.minTime, row.maxTime, row.minutes, row.rowCount, row.bytes],
   );
-  await tx.query(`SELECT pg_notify('harborwatch_feed', '')`);
 }
 
 /** Follows the feed with a checkpoint of its own (see Follower). Without `consumer` it starts at the present end. */

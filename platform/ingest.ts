@@ -2,6 +2,8 @@
 import { appendToFeed } from './feed.js';
 import type { Identity } from './identity.js';
 import type { Postgres, Tx } from './postgres/postgres.js';
+import { isUnlimited, noteUse, requireRoom, withQuotas } from './quotas.js';
+import { toIngestUses, type UsageRow, usageColumns, usageTables } from './usage.js';
 
 /** An item of a batch that was not stored. */
 export interface RejectedItem {
@@ -32,40 +34,63 @@ export interface NewBatch {
   batchId: string;
   /** The time of each accepted item in milliseconds since the epoch, with what is finer cut off. */
   timesMs: readonly number[];
+  /** The size of the accepted items together, as the JSON that came. */
+  bytes: number;
   rejected: RejectedItem[];
 }
 
 const minuteMs = 60_000;
 
-/** Writes batches, each in one transaction. */
+/**
+ * Writes batches, each in one transaction.
+ *
+ * A batch that would pass the quota of events a day or of stored bytes is refused whole, so that the same batch id can be
+ * sent again later. What is in flight at the same time does not see each other: the quota is passed by as much at most.
+ * What parts of Harborwatch write themselves counts, and is never refused.
+ */
 export class BatchWriter {
   readonly #postgres: Postgres;
+  /** The domain, as entries about its quotas name it. */
+  readonly #module: string;
   /** Partitions that this process knows to exist; they are dropped only after all of their items have expired. */
   readonly #partitions = new Set<string>();
 
-  constructor(postgres: Postgres) {
+  constructor(postgres: Postgres, module: string) {
     this.#postgres = postgres;
+    this.#module = module;
   }
 
   /**
    * Stores a batch; one whose id was stored before answers its first receipt and changes nothing.
    * @param insert writes the accepted items; called only where there are any
+   * @throws QUOTA_EXCEEDED; nothing is stored then
    */
   async store(
     identity: Identity,
-    { dataset, batchId, timesMs, rejected }: NewBatch,
+    { dataset, batchId, timesMs, bytes, rejected }: NewBatch,
     insert: (tx: Tx, batchNo: string) => Promise<void>,
   ): Promise<Receipt> {
     const minutes = minutesOf(timesMs);
     await this.#ensurePartitions(identity, dataset, minutes);
-    return this.#postgres.withOrg(identity, async (tx) => {
+    return withQuotas(this.#postgres, identity, async (tx) => {
       const batch = { accepted: timesMs.length, rejected };
-      const batchNo = await claimBatch(tx, identity.orgId, dataset, batchId, batch);
-      if (batchNo === undefined) return { ...(await findBatch(tx, dataset, batchId)), batchId, duplicate: true };
-      if (timesMs.length > 0) {
+      const isLimited = batch.accepted > 0 && identity.subject.kind !== 'SYSTEM';
+      const claimed = await claimBatch(tx, identity.orgId, dataset, batchId, batch, isLimited);
+      if (claimed.batchNo === null) return { ...(await findBatch(tx, dataset, batchId)), batchId, duplicate: true };
+      if (batch.accepted > 0) {
+        const { eventsToday, storedBytes } = toIngestUses(claimed);
+        if (isLimited) {
+          requireRoom(this.#module, eventsToday, batch.accepted);
+          requireRoom(this.#module, storedBytes, bytes);
+        }
+        const { batchNo } = claimed;
         await insert(tx, batchNo);
-        const feedRow = { dataset, batchNo, ...rangeOf(timesMs), minutes, rowCount: timesMs.length };
+        const feedRow = { dataset, batchNo, ...rangeOf(timesMs), minutes, rowCount: batch.accepted, bytes };
         await appendToFeed(tx, identity.orgId, feedRow);
+        if (isLimited) {
+          await noteUse(tx, identity, this.#module, eventsToday, batch.accepted);
+          await noteUse(tx, identity, this.#module, storedBytes, bytes);
+        }
       }
       return { ...batch, batchId, duplicate: false };
     });
@@ -83,20 +108,30 @@ export class BatchWriter {
   }
 }
 
-/** @returns the batch's number, or undefined when its id is stored already */
+const isUnlimitedIngest = `${isUnlimited('eventsPerDay')} AND ${isUnlimited('storedBytes')}`;
+
+/**
+ * Takes a batch's id, and reads in the same round trip what is used of the quotas.
+ * @returns a number of null when the id is stored already
+ */
 async function claimBatch(
   tx: Tx,
   orgId: string,
   dataset: string,
   batchId: string,
   batch: StoredBatch,
-): Promise<string | undefined> {
-  const [row] = await tx.query<{ batchNo: string }>(
-    `INSERT INTO ingest_batches (org_id, dataset, batch_id, accepted, rejected) VALUES ($1, $2, $3, $4, $5)
-     ON CONFLICT DO NOTHING RETURNING batch_no AS "batchNo"`,
+  isLimited: boolean,
+): Promise<UsageRow & { batchNo: string | null }> {
+  const [row] = await tx.query<UsageRow & { batchNo: string | null }>(
+    `WITH claimed AS (
+       INSERT INTO ingest_batches (org_id, dataset, batch_id, accepted, rejected) VALUES ($1, $2, $3, $4, $5)
+       ON CONFLICT DO NOTHING RETURNING batch_no
+     )
+     SELECT (SELECT batch_no FROM claimed) AS "batchNo", ${usageColumns}
+       FROM ${usageTables(isLimited ? isUnlimitedIngest : 'true')}`,
     [orgId, dataset, batchId, batch.accepted, JSON.stringify(batch.rejected)],
   );
-  return row?.batchNo;
+  return row!;
 }
 
 async function findBatch(tx: Tx, dataset: string, batchId: string): Promise<StoredBatch> {

@@ -1,6 +1,6 @@
 /** collections: the last event of each key of a query, kept in Redis. */
 import { datasets } from '../../datasets/index.js';
-import { requireCapability } from '../../platform/capabilities.js';
+import { usageReferences } from '../../platform/graphql/quota-use.js';
 import type { Postgres } from '../../platform/postgres/postgres.js';
 import type { Subgraph } from '../../platform/subgraph.js';
 import { checkQuery, prepareQuery, runQuery } from '../../query/index.js';
@@ -9,6 +9,7 @@ import { Entries } from './entries.js';
 import { CollectionsResolver } from './resolver.js';
 import { CollectionsService } from './service.js';
 import { CollectionsStore } from './store.js';
+import { CollectionsUsageResolver, Usage } from './usage.js';
 import { type CollectionsWorker, startCollectionsWorker } from './worker.js';
 
 /** The query engine as collections use it. */
@@ -20,7 +21,8 @@ export const queryEngine = (postgres: Postgres): QueryEngine => ({
 
 export const collections: Subgraph = {
   name: 'collections',
-  resolvers: [CollectionsResolver],
+  resolvers: [CollectionsResolver, CollectionsUsageResolver],
+  types: [Usage],
   create({ postgres, redis, pubsub, cursors, clock, logger }) {
     const store = new CollectionsStore(postgres);
     const entries = new Entries(redis, logger);
@@ -29,16 +31,14 @@ export const collections: Subgraph = {
     const resolver = new CollectionsResolver(service, cursors, pubsub);
     let worker: CollectionsWorker | undefined;
     return {
-      resolvers: [resolver],
+      resolvers: [resolver, new CollectionsUsageResolver(service)],
       references: {
+        Usage: usageReferences,
         Collection: async (identity, references) => {
-          requireCapability(identity, 'collections:read');
-          const rows = await service.findMany(
-            identity,
-            references.map(({ id }) => String(id)),
-          );
-          return references.map(({ id }) => {
-            const row = rows.get(String(id));
+          const ids = references.map(({ id }) => String(id).toLowerCase());
+          const rows = await service.findMany(identity, ids);
+          return ids.map((id) => {
+            const row = rows.get(id);
             return row ? resolver.toCollection(row) : null;
           });
         },

@@ -1,4 +1,4 @@
-/** Collections in the graph: capability, service, map. */
+/** Collections in the graph: access rule, service, map. */
 import {
   Arg,
   Args,
@@ -12,13 +12,13 @@ import {
   Root,
   Subscription,
 } from 'type-graphql';
-import { requireCapability } from '../../platform/capabilities.js';
 import type { Cursors } from '../../platform/cursor.js';
+import { Requires } from '../../platform/graphql/access-rules.js';
 import { JSONScalar } from '../../platform/graphql/scalars.js';
 import { type Connection, ForwardPageArgs, Paged, toConnection } from '../../platform/graphql/types.js';
 import { pageLimits, toCappedCount, toPage, toPageRequest } from '../../platform/paging.js';
 import { type PubSub, watchState } from '../../platform/pubsub.js';
-import { callerWith, type GraphQLContext, subscribedByParts } from '../../platform/subgraph.js';
+import { type GraphQLContext, identityOf, subscribedByParts } from '../../platform/subgraph.js';
 import { type CollectionRow, type CollectionsService, collectionTopic } from './service.js';
 import { isTerminal } from './statuses.js';
 import {
@@ -43,17 +43,19 @@ export class CollectionsResolver {
     private readonly pubsub: PubSub,
   ) {}
 
+  @Requires('collections:read')
   @Query(() => Collection, { nullable: true, description: 'One collection; null where there is none with this id.' })
   async collection(
     @Ctx() context: GraphQLContext,
     @Arg('id', () => ID, { description: 'The collection’s id.' }) id: string,
   ): Promise<Collection | null> {
-    const identity = callerWith(context, 'collections:read');
+    const identity = identityOf(context);
     const row = await this.collectionsService.find(identity, id);
     return row ? this.toCollection(row) : null;
   }
 
   @Paged(pageLimits, 'first')
+  @Requires('collections:read')
   @Query(() => CollectionConnection, {
     description: 'The organisation’s collections, oldest first, without removed ones; at most 200 a page.',
   })
@@ -61,7 +63,7 @@ export class CollectionsResolver {
     @Ctx() context: GraphQLContext,
     @Args(() => ForwardPageArgs) args: ForwardPageArgs,
   ): Promise<Connection<Collection>> {
-    const identity = callerWith(context, 'collections:read');
+    const identity = identityOf(context);
     const cursor = { cursors: this.cursors, binding: { orgId: identity.orgId, list: 'collections' } };
     const request = toPageRequest(args, pageLimits, cursor);
     const rows = await this.collectionsService.list(identity, request);
@@ -79,6 +81,7 @@ export class CollectionsResolver {
     );
   }
 
+  @Requires('collections:read')
   @FieldResolver(() => CollectionEntry, {
     nullable: true,
     description:
@@ -94,6 +97,7 @@ export class CollectionsResolver {
     return this.collectionsService.lookup(row, key);
   }
 
+  @Requires('collections:read')
   @Paged(pageLimits, 'first')
   @FieldResolver(() => CollectionEntryConnection, {
     description: 'The entries, the next one to expire first; at most 200 a page.',
@@ -122,6 +126,7 @@ export class CollectionsResolver {
     );
   }
 
+  @Requires(['collections:write', 'events:read'])
   @Mutation(() => Collection, {
     description: 'Makes a collection. It is filled from history at once, and then kept up.',
   })
@@ -129,11 +134,10 @@ export class CollectionsResolver {
     @Ctx() context: GraphQLContext,
     @Arg('input', () => CreateCollectionInput) input: CreateCollectionInput,
   ): Promise<Collection> {
-    const identity = callerWith(context, 'collections:write');
-    requireCapability(identity, 'events:read');
-    return this.toCollection(await this.collectionsService.create(identity, input));
+    return this.toCollection(await this.collectionsService.create(identityOf(context), input));
   }
 
+  @Requires('collections:write')
   @Mutation(() => Collection, {
     description: 'Starts a stopped or paused collection: what it missed is filled in from history.',
   })
@@ -144,6 +148,7 @@ export class CollectionsResolver {
     return this.#change(context, input, 'start');
   }
 
+  @Requires('collections:write')
   @Mutation(() => Collection, { description: 'Stops a collection. Its entries stay until they expire.' })
   async stopCollection(
     @Ctx() context: GraphQLContext,
@@ -152,6 +157,7 @@ export class CollectionsResolver {
     return this.#change(context, input, 'stop');
   }
 
+  @Requires('collections:write')
   @Mutation(() => Collection, { description: 'Removes a collection with its entries, and frees its name.' })
   async removeCollection(
     @Ctx() context: GraphQLContext,
@@ -161,6 +167,7 @@ export class CollectionsResolver {
   }
 
   @Directive('@tag(name: "stream-state")')
+  @Requires('collections:read')
   @Subscription(() => Collection, {
     description: 'A collection as it is and at every change; ends when it is COMPLETED or REMOVED.',
     subscribe: subscribedByParts,
@@ -174,7 +181,7 @@ export class CollectionsResolver {
 
   /** The source of `collectionProgress`. */
   async watch({ id }: { id: string }, context: GraphQLContext): Promise<AsyncIterable<Collection>> {
-    const identity = callerWith(context, 'collections:read');
+    const identity = identityOf(context);
     const row = await this.collectionsService.require(identity, id, 'id');
     return watchState<CollectionNode>({
       pubsub: this.pubsub,
@@ -213,7 +220,7 @@ export class CollectionsResolver {
     { id }: CollectionIdInput,
     step: 'start' | 'stop' | 'remove',
   ): Promise<Collection> {
-    const identity = callerWith(context, 'collections:write');
+    const identity = identityOf(context);
     return this.toCollection(await this.collectionsService.change(identity, id, step));
   }
 }

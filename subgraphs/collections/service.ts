@@ -4,6 +4,7 @@ import { fail } from '../../platform/errors.js';
 import type { Identity } from '../../platform/identity.js';
 import type { CappedCount, PageRequest } from '../../platform/paging.js';
 import type { PubSub, Topic } from '../../platform/pubsub.js';
+import type { QuotaUse } from '../../platform/quotas.js';
 import type { JsonValue } from '../../query/index.js';
 import { type CollectionInput, parseDefinition, type QueryEngine } from './definition.js';
 import type { Entries, FoundEntry } from './entries.js';
@@ -37,7 +38,7 @@ export class CollectionsService {
     private readonly clock: Clock,
   ) {}
 
-  /** Makes a collection; the worker begins to fill it at once. */
+  /** Makes a collection; the worker begins to fill it at once. @throws QUOTA_EXCEEDED, CONFLICT where the name is taken */
   async create(identity: Identity, input: CollectionInput): Promise<CollectionRow> {
     const definition = await parseDefinition(this.engine, identity.orgId, input);
     const slug = await this.store.orgSlug(identity);
@@ -102,6 +103,11 @@ export class CollectionsService {
 
   async count(identity: Identity): Promise<CappedCount> {
     return this.store.count(identity);
+  }
+
+  /** What the organisation uses of its quota. */
+  async use(identity: Identity): Promise<QuotaUse> {
+    return this.store.use(identity);
   }
 
   /**

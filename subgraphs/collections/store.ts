@@ -4,6 +4,7 @@ import { emit } from '../../platform/outbox.js';
 import type { CappedCount, PageRequest } from '../../platform/paging.js';
 import { countRows } from '../../platform/postgres/count.js';
 import type { Postgres, Tx } from '../../platform/postgres/postgres.js';
+import { lockQuota, noteUse, type QuotaUse, readUse, requireRoom, withQuotas } from '../../platform/quotas.js';
 import { type CollectionAtWork, collectionsAtWork, withCollectionLock } from '../../platform/system/collections.js';
 import { isUuid } from '../../platform/uuid.js';
 import type { CollectionDefinition } from './definition.js';
@@ -45,6 +46,8 @@ const columns = `org_id AS "orgId", id, friendly_name AS "friendlyName", descrip
   last_event_at AS "lastEventAt", events_sent AS "eventsSent", key_count AS "keyCount", errors`;
 
 const maxErrors = 20;
+/** What the quota counts. */
+const keptCollections = `SELECT count(*) FROM collections WHERE status <> 'REMOVED'`;
 
 export class CollectionsStore {
   constructor(private readonly postgres: Postgres) {}
@@ -54,7 +57,10 @@ export class CollectionsStore {
     return row!.slug;
   }
 
-  /** @returns undefined when the name is taken */
+  /**
+   * @returns undefined when the name is taken
+   * @throws QUOTA_EXCEEDED; creations of an organisation come one after the other, so none passes the quota
+   */
   async insert(
     identity: Identity,
     definition: CollectionDefinition,
@@ -62,7 +68,10 @@ export class CollectionsStore {
   ): Promise<CollectionRow | undefined> {
     const { friendlyName, description, query, dataset, timeColumn, mode, keyFields, valueFields, expireInSeconds } =
       definition;
-    return this.postgres.withOrg(identity, async (tx) => {
+    return withQuotas(this.postgres, identity, async (tx) => {
+      await lockQuota(tx, identity.orgId, 'collections');
+      const use = await readUse(tx, 'collections', keptCollections);
+      requireRoom('collections', use, 1);
       const [row] = await tx.query<CollectionRow>(
         `INSERT INTO collections (org_id, friendly_name, description, query, dataset, time_column, mode, key_fields,
                                   value_fields, expire_in_seconds, redis_key_base)
@@ -82,7 +91,9 @@ export class CollectionsStore {
           redisKeyBase,
         ],
       );
-      if (row) await emit(tx, identity.orgId, 'collections.changed', { collectionId: row.id });
+      if (!row) return undefined;
+      await emit(tx, identity.orgId, 'collections.changed', { collectionId: row.id });
+      await noteUse(tx, identity, 'collections', use, 1);
       return row;
     });
   }
@@ -163,6 +174,11 @@ export class CollectionsStore {
   /** Runs `work` while no other process works on the collection; not at all where one does. */
   async alone(id: string, work: () => Promise<void>): Promise<boolean> {
     return withCollectionLock(this.postgres, id, work);
+  }
+
+  /** What the organisation uses of its quota. */
+  async use(identity: Identity): Promise<QuotaUse> {
+    return this.#read(identity, (tx) => readUse(tx, 'collections', keptCollections, { always: true }));
   }
 
   #read<T>(identity: Identity, fn: (tx: Tx) => Promise<T>): Promise<T> {

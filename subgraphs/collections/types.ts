@@ -1,5 +1,6 @@
 /** The GraphQL shape of collections. */
 import { Directive, Field, ID, InputType, Int, ObjectType, registerEnumType } from 'type-graphql';
+import { Authenticated, Requires } from '../../platform/graphql/access-rules.js';
 import { ResultColumnType } from '../../platform/graphql/result-column-type.js';
 import { BigIntScalar, DateTimeScalar, JSONScalar } from '../../platform/graphql/scalars.js';
 import { connectionOf } from '../../platform/graphql/types.js';
@@ -41,6 +42,7 @@ registerEnumType(CollectionMode, {
   },
 });
 
+@Authenticated()
 @ObjectType('FieldRef', { simpleResolvers: true, description: 'A column of a collection’s query.' })
 export class FieldRef {
   @Field(() => String, { description: 'As the query’s result names it.' })
@@ -49,6 +51,7 @@ export class FieldRef {
   type!: string;
 }
 
+@Authenticated()
 @ObjectType('CollectionEntry', { simpleResolvers: true, description: 'What a collection keeps for one key.' })
 export class CollectionEntry {
   @Field(() => String, { description: 'The values of the key fields in their order, as canonical JSON (RFC 8785).' })
@@ -67,6 +70,7 @@ export class CollectionEntry {
 export const CollectionEntryConnection = connectionOf('CollectionEntry', () => CollectionEntry);
 
 @Directive('@key(fields: "id")')
+@Requires('collections:read', 'collections:write')
 @ObjectType('Collection', {
   simpleResolvers: true,
   description: 'The last event of each key of a query, kept in Redis until it expires by its event time.',

@@ -1,11 +1,12 @@
-/** Datasets, ingest and the live tail in the graph: capability, service, map. */
+/** Datasets, ingest and the live tail in the graph: access rule, service, map. */
 import { Arg, Ctx, Directive, Mutation, Query, Resolver, Root, Subscription } from 'type-graphql';
 import { datasets } from '../../datasets/index.js';
 import { attributesColumn, type Column, type Dataset as DatasetDeclaration } from '../../datasets/types.js';
 import type { Cursors } from '../../platform/cursor.js';
+import { Requires } from '../../platform/graphql/access-rules.js';
 import { IngestReceipt } from '../../platform/graphql/ingest-receipt.js';
 import type { Identity } from '../../platform/identity.js';
-import { callerWith, type GraphQLContext, subscribedByParts } from '../../platform/subgraph.js';
+import { type GraphQLContext, identityOf, subscribedByParts } from '../../platform/subgraph.js';
 import type { EventsService } from './service.js';
 import type { EventTails, TailStep } from './tail.js';
 import { Dataset, EventTail, IngestEventsInput } from './types.js';
@@ -31,22 +32,25 @@ export class EventsResolver {
   ) {}
 
   @Directive('@cacheControl(maxAge: 60, scope: PRIVATE)')
+  @Requires('events:read')
   @Query(() => [Dataset], { description: 'All datasets.' })
   datasets(@Ctx() context: GraphQLContext): Dataset[] {
-    const identity = callerWith(context, 'events:read');
+    const identity = identityOf(context);
     return datasets.map((dataset) => this.#toDataset(identity, dataset));
   }
 
   @Directive('@cacheControl(maxAge: 60, scope: PRIVATE)')
+  @Requires('events:read')
   @Query(() => Dataset, { nullable: true, description: 'One dataset by name or alias; null where there is none.' })
   dataset(
     @Ctx() context: GraphQLContext,
     @Arg('name', () => String, { description: 'The dataset’s name or alias.' }) name: string,
   ): Dataset {
-    const identity = callerWith(context, 'events:read');
+    const identity = identityOf(context);
     return this.#toDataset(identity, this.events.dataset(name, 'name'));
   }
 
+  @Requires('events:write')
   @Mutation(() => IngestReceipt, {
     description: 'Stores a batch. Events that do not fit are rejected by their index; the others are stored.',
   })
@@ -54,11 +58,12 @@ export class EventsResolver {
     @Ctx() context: GraphQLContext,
     @Arg('input', () => IngestEventsInput) input: IngestEventsInput,
   ): Promise<IngestReceipt> {
-    const identity = callerWith(context, 'events:write');
+    const identity = identityOf(context);
     return this.events.ingest(identity, input);
   }
 
   @Directive('@tag(name: "stream-live/after")')
+  @Requires('events:read')
   @Subscription(() => EventTail, {
     description: 'Every event of a dataset as it is committed. Goes on behind `after`, or starts now.',
     subscribe: subscribedByParts,
@@ -75,7 +80,7 @@ export class EventsResolver {
 
   /** The source of `eventTail`. */
   async openTail({ dataset: name, after }: TailArgs, context: GraphQLContext): Promise<AsyncIterable<TailStep>> {
-    const identity = callerWith(context, 'events:read');
+    const identity = identityOf(context);
     const dataset = this.events.dataset(name, 'dataset');
     const binding = { orgId: identity.orgId, list: 'eventTail', filters: { dataset: dataset.name } };
     return this.tails.open(identity, dataset, after, { cursors: this.cursors, binding });

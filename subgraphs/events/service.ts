@@ -17,7 +17,7 @@ export class EventsService {
     private readonly store: EventsStore,
     private readonly config: Pick<Config, 'eventBytes'>,
   ) {
-    this.#batches = new BatchWriter(store.postgres);
+    this.#batches = new BatchWriter(store.postgres, 'events');
   }
 
   /** @throws UNKNOWN_DATASET that lists the names */
@@ -29,7 +29,10 @@ export class EventsService {
     );
   }
 
-  /** Stores the events that fit, once for a batch id. @throws UNKNOWN_DATASET, BAD_USER_INPUT for a batch id that is none */
+  /**
+   * Stores the events that fit, once for a batch id.
+   * @throws UNKNOWN_DATASET, BAD_USER_INPUT for a batch id that is none, QUOTA_EXCEEDED; nothing is stored then
+   */
   async ingest(
     identity: Identity,
     input: { dataset: string; events: unknown[]; batchId?: string | null | undefined },
@@ -46,7 +49,9 @@ export class EventsService {
       if ('code' in row) rejected.push({ index, ...row });
       else rows.push(row);
     });
-    const batch = { dataset: dataset.name, batchId, timesMs: rows.map(({ timeMs }) => timeMs), rejected };
+    const timesMs = rows.map(({ timeMs }) => timeMs);
+    const bytes = rows.reduce((total, row) => total + row.bytes, 0);
+    const batch = { dataset: dataset.name, batchId, timesMs, bytes, rejected };
     return this.#batches.store(identity, batch, (tx, batchNo) =>
       this.store.insertEvents(tx, identity.orgId, dataset, batchNo, rows),
     );

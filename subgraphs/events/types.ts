@@ -1,5 +1,6 @@
 /** The GraphQL shape of datasets, ingest and the live tail. */
 import { Directive, Field, ID, InputType, Int, ObjectType, registerEnumType } from 'type-graphql';
+import { Authenticated } from '../../platform/graphql/access-rules.js';
 import { DateTimeScalar, JSONScalar } from '../../platform/graphql/scalars.js';
 import { TotalCount } from '../../platform/graphql/types.js';
 import type { CappedCount } from '../../platform/paging.js';
@@ -30,6 +31,7 @@ registerEnumType(ColumnType, {
 });
 
 @Directive('@cacheControl(inheritMaxAge: true)')
+@Authenticated()
 @ObjectType('Column', { simpleResolvers: true, description: 'A declared column of a dataset.' })
 export class Column {
   @Field(() => String, { description: 'As it is written in queries.' })
@@ -42,6 +44,7 @@ export class Column {
   indexed!: boolean;
 }
 
+@Authenticated()
 @ObjectType('Dataset', {
   simpleResolvers: true,
   description: 'A kind of event with its columns; queries use it as a table.',
@@ -82,6 +85,7 @@ export class IngestEventsInput {
   batchId?: string | null;
 }
 
+@Authenticated()
 @ObjectType('EventTail', { simpleResolvers: true, description: 'One step of a live tail.' })
 export class EventTail {
   @Field(() => JSONScalar, { nullable: true, description: 'The event; null in a step that only tells of a gap.' })

@@ -18,6 +18,8 @@ export interface EventRow {
   attributes: string;
   /** The event's time in milliseconds since the epoch. */
   timeMs: number;
+  /** The event's size as JSON. */
+  bytes: number;
 }
 
 /** Refusals travel as exceptions within this file only. */
@@ -160,7 +162,7 @@ export function toEventRow(dataset: Dataset, event: unknown, maxBytes: number): 
     const broken = Object.entries(attributes).find(([key, value]) => unstorable(key) || unstorable(value));
     if (broken) refuse(broken[0], `"${broken[0]}" holds a NUL or half a surrogate pair, which cannot be stored.`);
     const time = values[dataset.columns.findIndex(({ name }) => name === dataset.timeColumn)];
-    return { values, attributes: JSON.stringify(attributes), timeMs: Date.parse(time as string) };
+    return { values, attributes: JSON.stringify(attributes), timeMs: Date.parse(time as string), bytes };
   } catch (error) {
     if (error instanceof Refused) return error.rejection;
     throw error;

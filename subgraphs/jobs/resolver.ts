@@ -1,4 +1,4 @@
-/** Jobs in the graph: capability, service, map. */
+/** Jobs in the graph: access rule, service, map. */
 import DataLoader from 'dataloader';
 import {
   Arg,
@@ -14,12 +14,13 @@ import {
   Subscription,
 } from 'type-graphql';
 import { mapAsyncIterable } from '../../platform/async-iterable.js';
-import { hasCapability } from '../../platform/capabilities.js';
+import { seesUser } from '../../platform/capabilities.js';
 import type { Cursors } from '../../platform/cursor.js';
+import { Requires } from '../../platform/graphql/access-rules.js';
 import { type Connection, Paged, toConnection } from '../../platform/graphql/types.js';
 import type { Identity } from '../../platform/identity.js';
 import { pageLimits, toPage, toPageRequest } from '../../platform/paging.js';
-import { callerWith, type GraphQLContext, type Reference, subscribedByParts } from '../../platform/subgraph.js';
+import { type GraphQLContext, identityOf, type Reference, subscribedByParts } from '../../platform/subgraph.js';
 import { resultLimits, toResultConnection } from './result-page.js';
 import type { JobRow, JobsService } from './service.js';
 import { isTerminal } from './states.js';
@@ -47,6 +48,7 @@ export class JobsResolver {
     private readonly cursors: Cursors,
   ) {}
 
+  @Requires('jobs:read')
   @Query(() => Job, {
     nullable: true,
     description: 'A job of the organisation; null where there is none with this id.',
@@ -55,17 +57,18 @@ export class JobsResolver {
     @Ctx() context: GraphQLContext,
     @Arg('id', () => ID, { description: 'The job’s id.' }) id: string,
   ): Promise<Job | null> {
-    const [job] = await this.loadJobs(callerWith(context, 'jobs:read'), [{ id }]);
+    const [job] = await this.loadJobs(identityOf(context), [{ id }]);
     return job ?? null;
   }
 
   @Paged(pageLimits, 'first', 'last')
+  @Requires('jobs:read')
   @Query(() => JobConnection, {
     name: 'jobs',
     description: 'The jobs of the organisation, newest first; 50 a page where no size is given, at most 200.',
   })
   async listJobs(@Ctx() context: GraphQLContext, @Args(() => JobsArgs) args: JobsArgs): Promise<Connection<Job>> {
-    const identity = callerWith(context, 'jobs:read');
+    const identity = identityOf(context);
     const { status, userId, createdAfter, createdBefore } = args;
     const filters = {
       status: status ?? undefined,
@@ -89,6 +92,7 @@ export class JobsResolver {
     return toConnection(page, this.#mapper(identity), () => this.jobs.count(identity, filters));
   }
 
+  @Requires(['jobs:write', 'events:read'])
   @Mutation(() => Job, {
     description:
       'Stores a query to run in the background. A text that cannot run is refused here, with its line and column.',
@@ -97,10 +101,11 @@ export class JobsResolver {
     @Ctx() context: GraphQLContext,
     @Arg('input', () => SubmitJobInput) input: SubmitJobInput,
   ): Promise<Job> {
-    const identity = callerWith(context, 'jobs:write');
+    const identity = identityOf(context);
     return this.#mapper(identity)(await this.jobs.submit(identity, input));
   }
 
+  @Requires('jobs:write')
   @Mutation(() => CancelledJob, {
     description: 'Cancels a job that has not ended, and its query in the database within a second.',
   })
@@ -108,12 +113,13 @@ export class JobsResolver {
     @Ctx() context: GraphQLContext,
     @Arg('input', () => JobIdInput) { id }: JobIdInput,
   ): Promise<CancelledJob> {
-    const identity = callerWith(context, 'jobs:write');
+    const identity = identityOf(context);
     const { job, previousStatus } = await this.jobs.cancel(identity, id);
     return { job: this.#mapper(identity)(job), previousStatus, cancelledAt: job.completedAt! };
   }
 
   @Directive('@tag(name: "stream-state")')
+  @Requires('jobs:read')
   @Subscription(() => Job, {
     description: 'The job as it is now, then as it changes; ends after its end.',
     subscribe: subscribedByParts,
@@ -124,25 +130,23 @@ export class JobsResolver {
 
   /** The source of `jobProgress`. */
   async openProgress({ id }: { id: string }, context: GraphQLContext): Promise<AsyncIterable<Job>> {
-    const identity = callerWith(context, 'jobs:read');
+    const identity = identityOf(context);
     return mapAsyncIterable(await this.jobs.watch(identity, id), (row) => this.#mapper(identity)(row));
   }
 
   @Paged(resultLimits, 'first')
+  @Requires('jobs:read')
   @FieldResolver(() => ResultConnection, {
     nullable: true,
     description:
       'The rows of a completed job, each an object by column name; null where the job has no result, or not any more.',
   })
   async results(@Ctx() context: GraphQLContext, @Root() { row }: JobNode, @Args(() => ResultArgs) args: ResultArgs) {
-    return hasResult(row)
-      ? toResultConnection(this.jobs, this.cursors, callerWith(context, 'jobs:read'), row, args)
-      : null;
+    return hasResult(row) ? toResultConnection(this.jobs, this.cursors, identityOf(context), row, args) : null;
   }
 
   /** The loader of Job entities. */
   async loadJobs(identity: Identity, references: readonly Reference[]): Promise<(Job | null)[]> {
-    if (!hasCapability(identity, 'jobs:read')) return references.map(() => null);
     const ids = references.map(({ id }) => String(id).toLowerCase());
     const rows = await this.jobs.find(identity, ids);
     const toNode = this.#mapper(identity);
@@ -183,7 +187,7 @@ export class JobsResolver {
       cacheHit: false,
       error: row.error,
       metadata: row.metadata,
-      submittedBy: row.submittedBy === null ? null : { id: row.submittedBy },
+      submittedBy: row.submittedBy !== null && seesUser(identity, row.submittedBy) ? { id: row.submittedBy } : null,
       org: { id: identity.orgId },
       columns: hasResult(row) ? row.columns : null,
     });

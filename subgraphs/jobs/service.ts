@@ -7,6 +7,7 @@ import { fail, HarborwatchError } from '../../platform/errors.js';
 import type { Identity } from '../../platform/identity.js';
 import type { CappedCount, PageRequest } from '../../platform/paging.js';
 import { type PubSub, watchState } from '../../platform/pubsub.js';
+import type { QuotaUse } from '../../platform/quotas.js';
 import { isNestedTooDeeply, maxNesting } from '../../platform/storable.js';
 import { isUuid } from '../../platform/uuid.js';
 import { checkQuery, type JsonValue, prepareQuery } from '../../query/index.js';
@@ -47,7 +48,8 @@ export class JobsService {
   /**
    * Checks the query and stores the job; workers hear of it by themselves. A repeated idempotency key answers with the
    * job that the first one made.
-   * @throws QUERY_* with the place in the text, CONFLICT for another query under a used key; nothing is stored then
+   * @throws QUERY_* with the place in the text, CONFLICT for another query under a used key, QUOTA_EXCEEDED; nothing is
+   * stored then
    */
   async submit(identity: Identity, submission: Submission): Promise<JobRow> {
     const waitMs = checkInteger(submission.waitMs ?? 0, 0, maxWaitMs, 'input.waitMs');
@@ -77,6 +79,11 @@ export class JobsService {
 
   async medianExecutionMs(identity: Identity): Promise<number | null> {
     return this.store.medianExecutionMs(identity);
+  }
+
+  /** What the organisation uses of the quotas of jobs. */
+  async uses(identity: Identity): Promise<{ runningJobs: QuotaUse; resultBytes: QuotaUse }> {
+    return this.store.uses(identity);
   }
 
   /** Rows of a completed job's result, from row `start` on. */

@@ -1,5 +1,6 @@
 /** The GraphQL shape of query jobs. */
 import { ArgsType, Directive, Field, ID, InputType, Int, ObjectType, registerEnumType } from 'type-graphql';
+import { Authenticated, Requires } from '../../platform/graphql/access-rules.js';
 import { ResultColumnType } from '../../platform/graphql/result-column-type.js';
 import { BigIntScalar, DateTimeScalar, JSONScalar } from '../../platform/graphql/scalars.js';
 import { connectionOf, PageArgs } from '../../platform/graphql/types.js';
@@ -55,6 +56,7 @@ registerEnumType(QueryLanguage, {
   },
 });
 
+@Authenticated()
 @ObjectType('JobProgress', { simpleResolvers: true, description: 'How far a job is.' })
 export class JobProgress {
   @Field(() => Int, { description: 'Never falls during an attempt; 100 only when the job is completed.' })
@@ -76,6 +78,7 @@ export class JobProgress {
   exact!: boolean;
 }
 
+@Authenticated()
 @ObjectType('JobError', { simpleResolvers: true, description: 'Why a job failed.' })
 export class JobError {
   @Field(() => String, { description: 'A code of the error registry, such as QUERY_TIMEOUT.' })
@@ -88,6 +91,7 @@ export class JobError {
   column?: number | undefined;
 }
 
+@Authenticated()
 @ObjectType('ResultColumn', { simpleResolvers: true, description: 'A column of a result.' })
 export class ResultColumn {
   @Field(() => String, { description: 'The key in the rows; unique in its result.' })
@@ -97,6 +101,7 @@ export class ResultColumn {
 }
 
 @Directive('@key(fields: "id", resolvable: false)')
+@Authenticated()
 @ObjectType('User', { simpleResolvers: true })
 export class User {
   @Field(() => ID)
@@ -104,6 +109,7 @@ export class User {
 }
 
 @Directive('@key(fields: "id", resolvable: false)')
+@Authenticated()
 @ObjectType('Org', { simpleResolvers: true })
 export class Org {
   @Field(() => ID)
@@ -111,6 +117,7 @@ export class Org {
 }
 
 @Directive('@key(fields: "id")')
+@Requires('jobs:read', 'jobs:write')
 @ObjectType('Job', { simpleResolvers: true, description: 'A query that runs in the background, with its result.' })
 export class Job {
   @Field(() => ID, { description: 'Never changes.' })
@@ -162,7 +169,10 @@ export class Job {
   error!: JobError | null;
   @Field(() => JSONScalar, { nullable: true, description: 'What the submitter attached.' })
   metadata!: unknown;
-  @Field(() => User, { nullable: true, description: 'Who submitted it; null for the system.' })
+  @Field(() => User, {
+    nullable: true,
+    description: 'Who submitted it; null for the system, and for others where the caller lacks org:read.',
+  })
   submittedBy!: User | null;
   @Field(() => Org, { nullable: true, description: 'Whose it is.' })
   org!: Org | null;
@@ -235,6 +245,7 @@ export class JobIdInput {
   id!: string;
 }
 
+@Authenticated()
 @ObjectType('CancelledJob', { simpleResolvers: true, description: 'A job that was cancelled just now.' })
 export class CancelledJob {
   @Field(() => Job, { description: 'The job as it is now.' })

@@ -4,6 +4,7 @@ import { emit } from '../../../platform/outbox.js';
 import type { CappedCount, PageRequest } from '../../../platform/paging.js';
 import { countRows } from '../../../platform/postgres/count.js';
 import type { Postgres, Tx } from '../../../platform/postgres/postgres.js';
+import { type QuotaUse, readUse, requireRoom, withQuotas } from '../../../platform/quotas.js';
 import type { ResultColumn } from '../../../query/index.js';
 import { type JobStatus, step } from '../states.js';
 
@@ -82,15 +83,27 @@ const filterParameters = ({ status, userId, createdAfter, createdBefore }: JobFi
   createdBefore,
 ];
 
+/** The order of the organisation's queue. */
+export const mostUrgentFirst = 'priority DESC, created_at, id';
+
+/** What quotas count. */
+export const runningJobs = `SELECT count(*) FROM jobs WHERE status = 'RUNNING'`;
+export const keptResultBytes = 'SELECT coalesce(sum(result_bytes), 0) FROM jobs WHERE result_bytes > 0';
+
 /** How many of the latest completed jobs tell how long the next one will take. */
 const sampleSize = 50;
 
 export class JobsStore {
   constructor(readonly postgres: Postgres) {}
 
-  /** Stores a job and tells the workers, both or neither. @returns undefined when the idempotency key is taken */
+  /**
+   * Stores a job and tells the workers, both or neither.
+   * @returns undefined when the idempotency key is taken
+   * @throws QUOTA_EXCEEDED where there is no room for any result
+   */
   async insert(identity: Identity, job: NewJob): Promise<JobRow | undefined> {
-    return this.postgres.withOrg(identity, async (tx) => {
+    return withQuotas(this.postgres, identity, async (tx) => {
+      requireRoom('jobs', await readUse(tx, 'resultBytes', keptResultBytes), 1);
       const [row] = await tx.query<JobRow>(
         `INSERT INTO jobs (org_id, language, query, priority, timeout_ms, metadata, submitted_by, idempotency_key, fingerprint)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
@@ -151,7 +164,7 @@ export class JobsStore {
     const rows = await this.#read(identity, (tx) =>
       tx.query<{ id: string; position: number }>(
         `SELECT id, position FROM (
-           SELECT id, row_number() OVER (ORDER BY priority DESC, created_at, id)::int AS position
+           SELECT id, row_number() OVER (ORDER BY ${mostUrgentFirst})::int AS position
              FROM jobs WHERE status = 'PENDING'
          ) AS queue WHERE id = ANY($1::uuid[])`,
         [ids],
@@ -179,7 +192,7 @@ export class JobsStore {
     return this.postgres.withOrg(identity, async (tx) => {
       const [row] = await tx.query<JobRow & { previousStatus: JobStatus }>(
         `UPDATE jobs SET status = ${to}, completed_at = clock_timestamp(), updated_at = clock_timestamp(),
-                         lease_until = NULL, worker_id = NULL
+                         lease_until = NULL, worker_id = NULL, result_bytes = 0
           WHERE id = $1 AND status IN (${from}) RETURNING old.status AS "previousStatus", ${jobColumns}`,
         [id],
       );
@@ -189,6 +202,14 @@ export class JobsStore {
       const { previousStatus, ...job } = row;
       return { job, previousStatus };
     });
+  }
+
+  /** What the organisation uses of the quotas of jobs. */
+  async uses(identity: Identity): Promise<{ runningJobs: QuotaUse; resultBytes: QuotaUse }> {
+    return this.#read(identity, async (tx) => ({
+      runningJobs: await readUse(tx, 'runningJobs', runningJobs, { always: true }),
+      resultBytes: await readUse(tx, 'resultBytes', keptResultBytes, { always: true }),
+    }));
   }
 
   #read<T>(identity: Identity, fn: (tx: Tx) => Promise<T>): Promise<T> {

@@ -34,6 +34,7 @@ export function startJobsWorker({ postgres, redis, pubsub, logger, config }: Pla
       workerId: `${hostname()}-${process.pid}`,
       concurrency: config.workerConcurrency,
       onFree: () => sweeper.slotFreed(),
+      findsMore: () => sweeper.hasMore,
     },
   );
   const sweeper = new Sweeper({ postgres, pubsub, logger }, runner);

@@ -53,8 +53,11 @@ export class JobRun {
     this.#job = job;
   }
 
-  /** Resolves when the attempt has ended, however it did. */
-  async execute(): Promise<void> {
+  /**
+   * Resolves when the attempt has ended, however it did.
+   * @returns whether the job runs no more, so that another one of its organisation may start
+   */
+  async execute(): Promise<boolean> {
     const { pubsub, logger } = this.#context;
     const { orgId, jobId } = this.#job;
     this.#ring();
@@ -62,10 +65,11 @@ export class JobRun {
     const heartbeat = setInterval(beat, heartbeatMs);
     const stopListening = pubsub.listen(cancelTopic(orgId, jobId), beat);
     try {
-      await this.#runToEnd();
+      return await this.#runToEnd();
     } catch (error) {
       // The database is away. Once the lease runs out, a sweeper finds the job.
       logger.warn({ jobId, err: error }, 'a job was left behind');
+      return false;
     } finally {
       clearInterval(heartbeat);
       stopListening();
@@ -82,14 +86,16 @@ export class JobRun {
     this.#abort.abort();
   }
 
-  async #runToEnd(): Promise<void> {
+  async #runToEnd(): Promise<boolean> {
+    let isOver = true;
     try {
       await this.#runQuery();
     } catch (error) {
-      if (this.#stopReason === 'LOST') return;
-      await this.#endWith(error);
+      if (this.#stopReason === 'LOST') return true;
+      isOver = await this.#endWith(error);
     }
     this.#ring();
+    return isOver;
   }
 
   async #runQuery(): Promise<void> {
@@ -147,7 +153,8 @@ export class JobRun {
     this.#estimatedRows = estimate?.rows;
   }
 
-  async #endWith(error: unknown): Promise<void> {
+  /** @returns whether the job has ended; otherwise it waits again */
+  async #endWith(error: unknown): Promise<boolean> {
     const { leases, logger } = this.#context;
     const isPassing =
       this.#stopReason === 'HANDED_BACK' || (error instanceof HarborwatchError && error.code === 'SERVICE_UNAVAILABLE');
@@ -157,7 +164,9 @@ export class JobRun {
       await leases.fail(this.#job, abandoned);
     } else {
       await leases.release(this.#job);
+      return false;
     }
+    return true;
   }
 
   async #beat(): Promise<void> {

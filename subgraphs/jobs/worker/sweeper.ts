@@ -26,7 +26,6 @@ export class Sweeper {
   readonly #runner: JobRunner;
   readonly #timer: NodeJS.Timeout;
   #sweeping: Promise<void> | undefined;
-  /** Whether the last sweep filled every free slot: there may be more. */
   #hasMore = false;
   #purgedAt = Number.NEGATIVE_INFINITY;
 
@@ -44,6 +43,11 @@ export class Sweeper {
       .finally(() => {
         this.#sweeping = undefined;
       });
+  }
+
+  /** Whether the last sweep filled every free slot: there may be more. */
+  get hasMore(): boolean {
+    return this.#hasMore;
   }
 
   /** A slot became free: goes on with what waited longer than it should. */
