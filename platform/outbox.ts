@@ -5,6 +5,7 @@
 import type { Logger } from './logging.js';
 import { Follower, type LogRow, type LogSource } from './postgres/follower.js';
 import type { Postgres, Tx } from './postgres/postgres.js';
+import { toStorable } from './storable.js';
 
 /** What Harborwatch writes down about itself; see platform/self-audit.ts. */
 export interface SelfAuditEntry {
@@ -35,8 +36,6 @@ export interface SelfAuditEntry {
 export interface DomainEvents {
   /** Something that Harborwatch writes down about itself: see platform/self-audit.ts. */
   'audit.entry': SelfAuditEntry;
-  /** Access ended before its tokens do: a session, all older tokens of a user, or an API key. */
-  'accounts.accessEnded': { kind: 'SESSION' | 'USER' | 'API_KEY'; subjectId: string; accessVersion: number | null };
   /** The tier or the limits of the organisation changed. */
   'accounts.limitsChanged': Record<string, never>;
   /** A query job was submitted and waits for a worker. */
@@ -69,7 +68,8 @@ export async function emit<T extends DomainEventType>(
   await tx.query('INSERT INTO outbox (org_id, type, payload) VALUES ($1, $2, $3)', [
     orgId,
     type,
-    JSON.stringify(payload),
+    // Texts in it come from callers too; one that cannot be stored must not undo the act.
+    JSON.stringify(toStorable(payload)),
   ]);
   await tx.query(`SELECT pg_notify('harborwatch_outbox', '')`);
 }
@@ -77,16 +77,19 @@ export async function emit<T extends DomainEventType>(
 /** What a domain does with each type of event; each must be idempotent. */
 export type EventHandlers = { [T in DomainEventType]?: (event: DomainEvent<T>) => Promise<void> };
 
-/** Hands events to one domain's handlers, with a checkpoint in the domain's name. */
+/**
+ * Hands events to one domain's handlers, with a checkpoint in the domain's name.
+ * @param domain undefined for a process that wants to know what happens from now on, beside all others
+ */
 export function followOutbox(
   postgres: Postgres,
-  domain: string,
+  domain: string | undefined,
   handlers: EventHandlers,
   logger: Logger,
 ): Follower<DomainEvent> {
   return new Follower(postgres, {
     source,
-    consumer: domain,
+    ...(domain === undefined ? {} : { consumer: domain }),
     logger,
     handle: async (events) => {
       for (const event of events) {

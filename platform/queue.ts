@@ -27,7 +27,7 @@ export class Doorbell {
 
   constructor(name: string, redis: RedisConnections) {
     this.#redis = redis;
-    this.#queue = new Queue(name, { connection: redis.duplicateForQueue(), prefix: `${redis.keys.prefix}-queue` });
+    this.#queue = new Queue(name, { connection: redis.duplicateForQueue(), prefix: redis.keys.queues });
     this.#queue.on('error', () => {});
   }
 
@@ -39,7 +39,7 @@ export class Doorbell {
   async ring(ring: Ring, priority: number): Promise<boolean> {
     if (this.#redis.commands.status !== 'ready' || performance.now() < this.#pausedUntil) return false;
     const added = this.#queue.add('ring', ring, {
-      jobId: `${ring.jobId}-${ring.attempt}`,
+      jobId: this.#redis.keys.ring(ring.orgId, ring.jobId, ring.attempt),
       priority,
       removeOnComplete: true,
       removeOnFail: true,
@@ -73,7 +73,7 @@ export function answerDoorbell(
 ): Answering {
   const worker = new Worker<Ring>(name, (job) => options.handle(job.data), {
     connection: redis.duplicateForQueue(),
-    prefix: `${redis.keys.prefix}-queue`,
+    prefix: redis.keys.queues,
     concurrency: options.concurrency,
     // The row's lease decides whether a job is lost; BullMQ shall never fail one by itself.
     maxStalledCount: 1_000,

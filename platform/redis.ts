@@ -2,7 +2,7 @@
 import { Redis } from 'ioredis';
 import type { Logger } from './logging.js';
 
-/** Everything that Harborwatch keeps in Redis. The organisation is part of every key. */
+/** Everything that Harborwatch keeps in Redis. The organisation is part of every key but of those who have none yet. */
 export class RedisKeys {
   constructor(readonly prefix: string) {}
   /** A cached answer of the analytics widgets. */
@@ -13,9 +13,29 @@ export class RedisKeys {
   hop(orgId: string, id: string): string {
     return `${this.prefix}:{${orgId}}:hop:${id}`;
   }
+  /** Failed attempts to sign in, by what they are counted for; `hash` is of what was typed, or of an address. */
+  signIns(of: 'account' | 'address' | 'pair', hash: string): string {
+    return `${this.prefix}:{sign-in}:${of}:${hash}`;
+  }
+  /** What BullMQ's keys begin with; of an organisation's, the id of the ring follows. */
+  get queues(): string {
+    return `${this.prefix}-queue`;
+  }
+  /** The id of a ring for an attempt at a job, within its queue. */
+  ring(orgId: string, jobId: string, attempt: number): string {
+    return `${orgId}-${jobId}-${attempt}`;
+  }
   /** A live topic, such as `job:<id>`. */
   topic(orgId: string, topic: string): string {
     return `${this.prefix}:{${orgId}}:topic:${topic}`;
+  }
+  /** The requests that an organisation, or an address without one (`address/...`), has taken of its rate. */
+  rate(who: string): string {
+    return `${this.prefix}:{${who}}:rate`;
+  }
+  /** The connections that an organisation holds open. */
+  connections(orgId: string): string {
+    return `${this.prefix}:{${orgId}}:connections`;
   }
   /** What a collection keeps beside its entries: `index`, `marker`. */
   collection(orgId: string, redisKeyBase: string, part: string): string {

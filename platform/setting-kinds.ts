@@ -1,4 +1,5 @@
 /** The kinds of settings: what text each takes, and how it is read. */
+import { BlockList, isIP } from 'node:net';
 
 /** A setting that is wrong. The process prints the message and exits with status 2. */
 export class ConfigError extends Error {
@@ -69,6 +70,77 @@ export const url = (env: string, protocols: string[], description: string): Sett
 });
 
 export const postgresUrl = (env: string, description: string) => url(env, ['postgres:', 'postgresql:'], description);
+
+/** An http(s) address that may be shown. */
+export const webAddress = (env: string, description: string): Setting<string | undefined> => ({
+  ...url(env, ['https:', 'http:'], description),
+  secret: false,
+});
+
+/** Addresses and ranges of addresses, with commas between them. */
+export const addressRanges = (env: string, description: string): Setting<readonly string[]> => ({
+  env,
+  description,
+  allowed: 'addresses and ranges like 10.0.0.0/8,2001:db8::7 with commas between them',
+  fallback: [],
+  parse: (value) => {
+    const ranges = value.split(',').map((range) => range.trim());
+    return ranges.every(isAddressRange) ? ranges : undefined;
+  },
+});
+
+/** Addresses from which an organisation's debug logs are read without a token. */
+export interface DebugLogSource {
+  orgSlug: string;
+  /** As `address/bits`. */
+  range: string;
+  address: string;
+  bits: number;
+  family: 'ipv4' | 'ipv6';
+  /** The one app that is opened; all of the organisation's where it is absent. */
+  app?: string;
+}
+
+export const debugLogSources = (env: string, description: string): Setting<readonly DebugLogSource[]> => ({
+  env,
+  description,
+  allowed:
+    'ORG=ADDRESS, ORG=ADDRESS/BITS or ORG=ADDRESS/BITS/APP with commas between them (a comma or % in an app’s name percent-encoded); ranges of two organisations must not overlap',
+  fallback: [],
+  parse: (value) => {
+    const sources = value.split(',').map((item) => parseDebugLogSource(item.trim()));
+    return sources.every((source) => source !== undefined) && !overlap(sources) ? sources : undefined;
+  },
+});
+
+function parseDebugLogSource(text: string): DebugLogSource | undefined {
+  const parts = /^([a-z][a-z0-9-]{1,62})=([^/]+)(?:\/(\d{1,3})(?:\/(.+))?)?$/.exec(text);
+  const [, orgSlug = '', address = '', given, app] = parts ?? [];
+  const family = isIP(address) === 4 ? 'ipv4' : 'ipv6';
+  const bits = Number(given ?? (family === 'ipv4' ? 32 : 128));
+  const range = `${address}/${bits}`;
+  if (!parts || !isAddressRange(range)) return undefined;
+  try {
+    return { orgSlug, range, address, bits, family, ...(app === undefined ? {} : { app: decodeURIComponent(app) }) };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether two organisations would share an address: nobody could tell whose debug logs it may read. */
+function overlap(sources: readonly DebugLogSource[]): boolean {
+  return sources.some(({ orgSlug, address, bits, family }) => {
+    const range = new BlockList();
+    range.addSubnet(address, bits, family);
+    return sources.some((other) => other.orgSlug !== orgSlug && range.check(other.address, other.family));
+  });
+}
+
+function isAddressRange(range: string): boolean {
+  const [, address = '', bits] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(range) ?? [];
+  const version = isIP(address);
+  return version !== 0 && Number(bits ?? 0) <= (version === 4 ? 32 : 128);
+}
 
 export const ed25519Key = (env: string, part: 'd' | 'x', description: string): Setting<string | undefined> => ({
   ...secret(env, description, `a ${part === 'd' ? 'private' : 'public'} Ed25519 JWK as JSON`),

@@ -326,7 +326,7 @@ it('a sign-in that the outbox tells of is written once, however often it is told
       expect(checkpoint?.done).toBe(true);
     });
     await follower.stop();
-    const { data } = await audit.log(audit.admin, { app: 'harborwatch' }, fields);
+    const { data } = await audit.log(audit.admin, { app: 'harborwatch', class: 'user' }, fields);
     expect(data.activityLog.nodes).toEqual(expected);
   }
 });

@@ -1,5 +1,4 @@
 /** audit: what people and programs did, entry by entry, for ever. */
-import { requireCapability } from '../../platform/capabilities.js';
 import type { Subgraph } from '../../platform/subgraph.js';
 import { toAddress } from './address.js';
 import { ActorResolver, AuditResolver } from './resolver.js';
@@ -12,13 +11,12 @@ export const audit: Subgraph = {
   name: 'audit',
   resolvers: [AuditResolver, ActorResolver],
   types: [ActivityLogEntry, DataChangeLogEntry, DebugLogEntry],
-  create({ postgres, cursors, clock, config }) {
-    const service = new AuditService(new AuditStore(postgres), cursors, clock, config);
+  create({ postgres, cursors, clock, config, logger }) {
+    const service = new AuditService(new AuditStore(postgres), cursors, clock, config, logger);
     return {
       resolvers: [new AuditResolver(service), new ActorResolver(service)],
       references: {
         App: async (identity, references) => {
-          requireCapability(identity, 'audit:read');
           const views = new AuditViews(service, identity);
           const apps = await service.apps(
             identity,
@@ -31,7 +29,6 @@ export const audit: Subgraph = {
           });
         },
         Actor: async (identity, references) => {
-          requireCapability(identity, 'audit:read');
           const views = new AuditViews(service, identity);
           const actors = references.map(({ app, who }) => ({ app: String(app), who: String(who) }));
           const known = await views.knownActors(actors);

@@ -3,16 +3,24 @@ import type { Identity } from '../../platform/identity.js';
 import type { CappedCount } from '../../platform/paging.js';
 import { countRows } from '../../platform/postgres/count.js';
 import type { Postgres, Tx } from '../../platform/postgres/postgres.js';
-import type { Entry } from './entry.js';
+import { type Entry, type PriorityName, priorities } from './entry.js';
 import { toMicrosecondMoment } from './nanoseconds.js';
 import type { ParsedEntry } from './wire.js';
 
+/** Activity, data changes and what is unknown; or debug entries alone. */
+export type LogName = 'activityLog' | 'debugLog';
+
 /** Which entries a timeline shows. */
-export interface ActivityFilter {
+export interface TimelineFilter {
+  log: LogName;
   app: string;
   who?: string | null | undefined;
   class?: string | null | undefined;
   instanceId?: string | null | undefined;
+  module?: string | null | undefined;
+  traceId?: string | null | undefined;
+  /** Entries of this priority and above. */
+  priority?: PriorityName | null | undefined;
 }
 
 /** What stays the same from the first page of a walk to its last. */
@@ -103,7 +111,7 @@ export class AuditStore {
   }
 
   /** Entries of a timeline in the direction of reading. */
-  async readActivity(tx: Tx, filter: ActivityFilter, walk: Walk, options: ReadOptions): Promise<Entry[]> {
+  async readTimeline(tx: Tx, filter: TimelineFilter, walk: Walk, options: ReadOptions): Promise<Entry[]> {
     const { sql, parameters } = matching(filter, walk, options);
     const order = options.towards === 'OLDER' ? newestFirst : oldestFirst;
     return tx.query<Entry>(
@@ -112,13 +120,23 @@ export class AuditStore {
     );
   }
 
-  async countActivity(tx: Tx, filter: ActivityFilter, walk: Walk): Promise<CappedCount> {
+  async countTimeline(tx: Tx, filter: TimelineFilter, walk: Walk): Promise<CappedCount> {
     const { sql, parameters } = matching(filter, walk);
     return countRows(tx, `audit_log WHERE ${sql}`, parameters);
   }
 
   async countApp(tx: Tx, app: string): Promise<CappedCount> {
     return countRows(tx, 'audit_log WHERE app = $1', [app]);
+  }
+
+  /** Whether the caller sees any entry of the app. Its names tell of all types at once, but not to readers of debug entries alone. */
+  async seesApp(tx: Tx, app: string): Promise<boolean> {
+    const [row] = await tx.query<{ sees: boolean }>(
+      `SELECT EXISTS (SELECT FROM audit_names WHERE app = $1)
+           OR EXISTS (SELECT FROM audit_log WHERE app = $1 AND type = 'D') AS sees`,
+      [app],
+    );
+    return row!.sees;
   }
 
   /** The apps of which the caller may see an entry, by name; all of them, or those of `names`. */
@@ -147,18 +165,23 @@ export class AuditStore {
   read<T>(identity: Identity, fn: (tx: Tx) => Promise<T>): Promise<T> {
     return this.postgres.withOrg(identity, fn, { readOnly: true });
   }
+
+  /** A short transaction that writes. */
+  write<T>(identity: Identity, fn: (tx: Tx) => Promise<T>): Promise<T> {
+    return this.postgres.withOrg(identity, fn, { timeoutMs: 2_000 });
+  }
 }
 
 /**
  * The condition of a timeline, from a place on. A row comparison alone does not tell PostgreSQL which partitions can be
  * left out, so the bounds of time stand beside it.
  */
-function matching(filter: ActivityFilter, walk: Walk, options?: ReadOptions): { sql: string; parameters: unknown[] } {
+function matching(filter: TimelineFilter, walk: Walk, options?: ReadOptions): { sql: string; parameters: unknown[] } {
   const parameters: unknown[] = [];
   const bind = (value: unknown): string => `$${parameters.push(value)}`;
   const conditions = [
     `app = ${bind(filter.app)}`,
-    `type <> 'D'`,
+    filter.log === 'debugLog' ? `type = 'D'` : `type <> 'D'`,
     `event_time >= ${bind(new Date(walk.sinceMs).toISOString())}::timestamptz`,
     `pg_visible_in_snapshot(tx, ${bind(walk.asOf)}::pg_snapshot)`,
   ];
@@ -166,9 +189,12 @@ function matching(filter: ActivityFilter, walk: Walk, options?: ReadOptions): { 
     ['who', filter.who],
     ['class', filter.class],
     ['instance_id', filter.instanceId],
+    ['module', filter.module],
+    ['trace_id', filter.traceId],
   ] as const) {
     if (value != null) conditions.push(`${column} = ${bind(value)}`);
   }
+  if (filter.priority != null) conditions.push(`pri >= ${bind(priorities.indexOf(filter.priority))}`);
   if (options?.from) {
     const comparison = (options.towards === 'OLDER' ? '<' : '>') + (options.inclusive ? '=' : '');
     const time = `${bind(toMicrosecondMoment(options.from.whenNs))}::timestamptz`;

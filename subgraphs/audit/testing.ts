@@ -21,6 +21,13 @@ const logQuery = (
   activityLog(app: $app, days: $days, who: $who, class: $class, instanceId: $instanceId,
     first: $first, after: $after, last: $last, before: $before) { ${fields} } }`;
 
+const debugQuery = (
+  fields: string,
+) => `query ($app: String!, $module: String!, $priority: Priority!, $days: Int, $traceId: ID, $who: String,
+    $first: Int, $after: String, $last: Int, $before: String) {
+  debugLog(app: $app, module: $module, priority: $priority, days: $days, traceId: $traceId, who: $who,
+    first: $first, after: $after, last: $last, before: $before) { ${fields} } }`;
+
 const startedMs = Date.now();
 
 /** A moment before the start of the tests, in milliseconds. */
@@ -67,6 +74,18 @@ export class TestAudit {
   /** `activityLog` with these fields, of the last 30 days where nothing else is asked. */
   async log(identity: Identity, variables: object, fields = 'nodes { id }'): Promise<Answer> {
     return this.ask(identity, logQuery(fields), { days: 30, ...variables });
+  }
+
+  /** `debugLog` with these fields, of the module `web` at every priority where nothing else is asked. */
+  async debugLog(identity: Identity, variables: object, fields = 'nodes { id }'): Promise<Answer> {
+    return this.ask(identity, debugQuery(fields), { module: 'web', priority: 'DEBUG2', ...variables });
+  }
+
+  /** The ids that `debugLog` answers. */
+  async debugIds(identity: Identity, variables: object): Promise<string[]> {
+    const { data, errors } = await this.debugLog(identity, variables);
+    expect(errors).toEqual([]);
+    return data.debugLog.nodes.map(({ id }: { id: string }) => id);
   }
 
   /** The ids that `activityLog` answers. */

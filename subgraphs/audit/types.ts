@@ -10,6 +10,7 @@ import {
   ObjectType,
   registerEnumType,
 } from 'type-graphql';
+import { Authenticated, Requires } from '../../platform/graphql/access-rules.js';
 import { DateTimeScalar, JSONScalar } from '../../platform/graphql/scalars.js';
 import { connectionOf, ForwardPageArgs, PageArgs, TotalCount } from '../../platform/graphql/types.js';
 import type { OutcomeName, PriorityName } from './entry.js';
@@ -70,6 +71,7 @@ registerEnumType(Outcome, {
 });
 
 @Directive('@key(fields: "name")')
+@Requires('audit:read')
 @ObjectType('App', { simpleResolvers: true, description: 'An application that writes audit entries.' })
 export class App {
   @Field(() => ID, { description: 'Its name, as its entries give it.' })
@@ -85,6 +87,7 @@ export class App {
 }
 
 @Directive('@key(fields: "app who")')
+@Requires('audit:read')
 @ObjectType('Actor', { simpleResolvers: true, description: 'Somebody who acts in an app.' })
 export class Actor {
   @Field(() => ID, { description: 'The app’s name.' })
@@ -98,6 +101,7 @@ export class Actor {
 }
 
 @Directive('@key(fields: "address")')
+@Authenticated()
 @ObjectType('IpAddress', { simpleResolvers: true, description: 'A network address.' })
 export class IpAddress {
   @Field(() => ID, { description: 'In its one spelling: short, lower case, IPv4 as IPv4.' })
@@ -109,6 +113,9 @@ export class IpAddress {
   })
   isPrivate!: boolean;
 }
+
+/** Whoever may read entries of any type: which of them, the row policy decides. */
+export const ReadsEntries = Requires('audit:read', 'debug:read');
 
 /** The name of an entry's object type. */
 const typeNames: Record<LogEntryType, string> = {
@@ -168,9 +175,11 @@ export abstract class LogEntry {
   data!: unknown;
 }
 
+@ReadsEntries
 @ObjectType('ActivityLogEntry', { implements: LogEntry, simpleResolvers: true, description: 'Somebody did something.' })
 export class ActivityLogEntry extends LogEntry {}
 
+@Authenticated()
 @ObjectType('FieldChange', { simpleResolvers: true, description: 'One changed field.' })
 export class FieldChange {
   @Field(() => String, { description: 'The field’s name.' })
@@ -184,6 +193,7 @@ export class FieldChange {
   newValue!: string | null;
 }
 
+@ReadsEntries
 @ObjectType('DataChangeLogEntry', { implements: LogEntry, simpleResolvers: true, description: 'Data was changed.' })
 export class DataChangeLogEntry extends LogEntry {
   @Field(() => String, { description: 'The kind of record that was changed.' })
@@ -192,6 +202,7 @@ export class DataChangeLogEntry extends LogEntry {
   changes!: FieldChange[];
 }
 
+@ReadsEntries
 @ObjectType('DebugLogEntry', {
   implements: LogEntry,
   simpleResolvers: true,
@@ -212,7 +223,7 @@ export class DebugLogEntry extends LogEntry {
   stackTrace!: string | null;
 }
 
-export const LogEntryConnection = connectionOf('LogEntry', () => LogEntry);
+export const LogEntryConnection = connectionOf('LogEntry', () => LogEntry, ReadsEntries);
 
 @ArgsType()
 export class ActivityLogArgs extends PageArgs {
@@ -226,6 +237,25 @@ export class ActivityLogArgs extends PageArgs {
   class?: string | null;
   @Field(() => String, { nullable: true, description: 'Only entries about the object with this id.' })
   instanceId?: string | null;
+}
+
+@ArgsType()
+export class DebugLogArgs extends PageArgs {
+  @Field(() => String, { description: 'The app, exactly as its entries name it.' })
+  app!: string;
+  @Field(() => String, { description: 'The part of the app.' })
+  module!: string;
+  @Field(() => Priority, { description: 'Only entries of this priority and above.' })
+  priority!: Priority;
+  @Field(() => Int, {
+    nullable: true,
+    description: 'How far back to look, 1 to 3,650 days; to the first entry without.',
+  })
+  days?: number | null;
+  @Field(() => ID, { nullable: true, description: 'Only entries of this trace.' })
+  traceId?: string | null;
+  @Field(() => String, { nullable: true, description: 'Only what this actor caused.' })
+  who?: string | null;
 }
 
 @ArgsType()

@@ -57,6 +57,7 @@ describe('an entry as LogHarbour’s clients send it', () => {
       traceId: 't',
       spanId: 's',
       attributes: {},
+      bytes: 304,
     });
   });
 

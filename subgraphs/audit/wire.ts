@@ -41,7 +41,11 @@ export interface WireContext {
 }
 
 /** An entry with the fields that Entry does not have, kept as they were sent. */
-export type ParsedEntry = Entry & { attributes: Record<string, unknown> };
+export type ParsedEntry = Entry & {
+  attributes: Record<string, unknown>;
+  /** The entry's size as JSON. */
+  bytes: number;
+};
 
 type Raw = Record<string, unknown>;
 
@@ -120,6 +124,7 @@ export function parseEntry(raw: unknown, context: WireContext): ParsedEntry {
     traceId: text('trace_id'),
     spanId: text('span_id'),
     attributes,
+    bytes,
   };
 }
 
