@@ -54,4 +54,4 @@ export function fromWire(
 
 /** Whether the server does not accept the token that was sent: a newer one may do. */
 export const isTokenRefused = (error: unknown): boolean =>
-  error instanceof HarborwatchClientError && (error.code === 'UNAUTHENTICATED' || error.code === 'TOKEN_EXPIRED');
+  error instanceof HarborwatchClientError && ['UNAUTHENTICATED', 'TOKEN_EXPIRED', 'TOKEN_REVOKED'].includes(error.code);

@@ -6,8 +6,8 @@ import { fromWire, HarborwatchClientError, isTokenRefused, type WireError } from
 const heartbeatMs = 15_000;
 /** How long the answer to a heartbeat, and the opening of a connection, may take. */
 const answerWithinMs = 10_000;
-/** The close code of a connection whose token is wrong or over. */
-const unauthorized = 4401;
+/** The close codes of a connection whose token is wrong or over, or whose access was taken back. */
+const refusals: unknown[] = [4401, 4403];
 
 interface Operation {
   query: string;
@@ -91,7 +91,7 @@ function toClientError(error: unknown, url: URL): HarborwatchClientError {
   const [first] = Array.isArray(error) ? (error as WireError[]) : [];
   if (first) return fromWire(first);
   const { code, reason, message } = (error ?? {}) as { code?: unknown; reason?: unknown; message?: unknown };
-  if (code === unauthorized) {
+  if (refusals.includes(code)) {
     const [, named = 'UNAUTHENTICATED', text] = /^(?:([A-Z_]+): )?(.*)$/.exec(String(reason ?? ''))!;
     return new HarborwatchClientError(named, text || 'The server does not accept the token.', { cause: error });
   }

@@ -9,6 +9,7 @@ const command: CommandDeclaration = {
   options: {
     dataset: { value: 'NAME', description: 'Where to.', required: true },
     format: { value: 'FORMAT', description: 'Which.', choices: ['csv', 'ndjson'], preset: 'csv' },
+    tag: { value: 'TAG', description: 'Marks.', repeats: true },
     quiet: { description: 'Say nothing.' },
   },
 };
@@ -19,10 +20,16 @@ describe('arguments', () => {
     expect(parse('--dataset=logs', 'a.csv', '--quiet')).toEqual({
       positionals: ['a.csv'],
       values: { dataset: 'logs', format: 'csv' },
+      lists: { tag: [] },
       flags: new Set(['quiet']),
     });
     expect(parse('-', '--dataset', 'logs', '--format', 'NDJSON').values.format).toBe('ndjson');
     expect(parse('--dataset', 'logs', '--', '--odd-name').positionals).toEqual(['--odd-name']);
+  });
+
+  it('may repeat, and keep their order', () => {
+    expect(parse('a.csv', '--dataset', 'x', '--tag', 'b', '--tag=a').lists).toEqual({ tag: ['b', 'a'] });
+    expect(helpOf(command)).toContain('Marks. May be given several times.');
   });
 
   it.each([

@@ -12,9 +12,12 @@ export interface OptionDeclaration {
   /** The value without the option. */
   preset?: string;
   required?: boolean;
+  /** May be given several times: its values are in `lists`. */
+  repeats?: boolean;
 }
 
 export interface CommandDeclaration {
+  /** One word, or two such as `key create`. */
   name: string;
   /** One line for the list of commands. */
   summary: string;
@@ -29,6 +32,8 @@ export interface ParsedArguments {
   positionals: string[];
   /** Values of options by name. */
   values: Record<string, string | undefined>;
+  /** The values of options that repeat, in their order; empty where there is none. */
+  lists: Record<string, string[]>;
   flags: Set<string>;
 }
 
@@ -51,7 +56,8 @@ export function parseArguments(command: CommandDeclaration, args: string[]): Par
       ]),
     ),
   });
-  const parsed: ParsedArguments = { positionals: [], values: {}, flags: new Set() };
+  const parsed: ParsedArguments = { positionals: [], values: {}, lists: {}, flags: new Set() };
+  for (const [name, { repeats }] of Object.entries(declared)) if (repeats) parsed.lists[name] = [];
   for (const token of tokens) {
     if (token.kind === 'positional') parsed.positionals.push(token.value);
     if (token.kind !== 'option') continue;
@@ -65,13 +71,16 @@ export function parseArguments(command: CommandDeclaration, args: string[]): Par
       if (option.choices && !option.choices.includes(token.value.toLowerCase())) {
         throw wrong(`${token.rawName} takes ${option.choices.join(', ')}, not "${token.value}".`);
       }
-      parsed.values[token.name] = option.choices ? token.value.toLowerCase() : token.value;
+      const value = option.choices ? token.value.toLowerCase() : token.value;
+      if (option.repeats) parsed.lists[token.name]!.push(value);
+      else parsed.values[token.name] = value;
     }
   }
   if (parsed.flags.has('help')) return parsed;
   for (const [name, option] of Object.entries(declared)) {
     parsed.values[name] ??= option.preset;
-    if (option.required && parsed.values[name] === undefined) throw wrong(`--${name} is missing.`);
+    const given = option.repeats ? parsed.lists[name]![0] : parsed.values[name];
+    if (option.required && given === undefined) throw wrong(`--${name} is missing.`);
   }
   const missing = command.positionals[parsed.positionals.length];
   if (missing) throw wrong(`${missing} is missing.`);
@@ -116,7 +125,7 @@ const usageLine = (command: CommandDeclaration): string => {
 export function helpOf(command: CommandDeclaration): string {
   const rows = Object.entries({ ...command.options, help: helpOption }).map(([name, option]): [string, string] => [
     `${name === 'help' ? '-h, ' : ''}--${name}${option.value ? ` ${option.value}` : ''}`,
-    `${option.description}${option.choices ? ` One of ${option.choices.join(', ')}.` : ''}${option.preset ? ` Default: ${option.preset}.` : ''}`,
+    `${option.description}${option.repeats ? ' May be given several times.' : ''}${option.choices ? ` One of ${option.choices.join(', ')}.` : ''}${option.preset ? ` Default: ${option.preset}.` : ''}`,
   ]);
   return `${command.summary}\n\nUsage: ${usageLine(command)}\n\nOptions:\n${columns(rows)}\n${command.notes ? `\n${command.notes}\n` : ''}`;
 }

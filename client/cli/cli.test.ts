@@ -262,6 +262,31 @@ describe('query', { timeout: 2 * minute }, () => {
   });
 });
 
+describe('usage', { timeout: 2 * minute }, () => {
+  beforeAll(async () => void (await signIn()));
+
+  it('shows a bar for each day, and what is used of each quota', async () => {
+    await run(`ingest ${await file('used.ndjson', '{"timestamp":"2026-01-15T10:00:00Z"}\n')} --dataset logs`);
+    const { status, stdout, stderr } = await run('usage --days 3');
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    const today = new Date().toISOString().slice(0, 10);
+    expect(stdout).toMatch(/^Org one \(one\)\n\n/);
+    expect(stdout.match(/^\d{4}-\d\d-\d\d .* events .*B$/gm)).toHaveLength(3);
+    expect(stdout).toMatch(new RegExp(`^${today}  █+[▏▎▍▌▋▊▉]? +[\\d,]+ events`, 'm'));
+    for (const name of ['events today', 'stored bytes', 'running jobs', 'result bytes', 'collections'])
+      expect(stdout).toMatch(new RegExp(`^${name} +\\S.*no limit$`, 'm'));
+  });
+
+  it('prints JSON for programs, and refuses a number of days out of range', async () => {
+    const { stdout } = await run('usage --days 2 --output json');
+    expect(JSON.parse(stdout)).toMatchObject({ days: [{}, {}], runningJobs: { limit: null, percent: null } });
+    expect(await run('usage --days 367')).toMatchObject({
+      status: 2,
+      stderr: '--days takes a whole number from 1 to 366, not "367".\n',
+    });
+  });
+});
+
 /** The program as a child that signals can be sent to. */
 async function startProgram(
   args: string[],

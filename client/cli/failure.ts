@@ -18,7 +18,7 @@ export class CommandFailure extends Error {
 /** The arguments or the input do not make sense. */
 export const usageError = (message: string): CommandFailure => new CommandFailure(exitStatus.usage, message);
 
-const notSignedIn = new Set(['UNAUTHENTICATED', 'TOKEN_EXPIRED', 'INVALID_CREDENTIALS', 'FORBIDDEN']);
+const notSignedIn = new Set(['UNAUTHENTICATED', 'TOKEN_EXPIRED', 'TOKEN_REVOKED', 'INVALID_CREDENTIALS', 'FORBIDDEN']);
 const notThere = new Set(['UNREACHABLE', 'TIMEOUT', 'BAD_ANSWER', 'SERVICE_UNAVAILABLE']);
 const wrongInput = new Set(['UNKNOWN_DATASET', 'BAD_USER_INPUT']);
 
@@ -43,7 +43,8 @@ function messageOf({ code, message, details }: HarborwatchClientError): string {
   }
   const text = `${code}: ${visible(message)}${positionOf(details)}`;
   if (code === 'TOKEN_EXPIRED') return `${text}\nSign in again with \`harborwatch login\`, or give a newer --token.`;
-  if (code === 'UNAUTHENTICATED') return `${text}\nSign in with \`harborwatch login\`, or give --token.`;
+  if (code === 'UNAUTHENTICATED' || code === 'TOKEN_REVOKED')
+    return `${text}\nSign in with \`harborwatch login\`, or give --token.`;
   return text;
 }
 

@@ -1,14 +1,12 @@
 /** `harborwatch login`, `logout` and `whoami`. */
-import { readFile } from 'node:fs/promises';
-import { text } from 'node:stream/consumers';
 import { isTokenRefused } from '../errors.js';
 import { createClient, SignInDocument, SignOutDocument, ViewerDocument } from '../index.js';
 import type { Command } from './command.js';
 import { connect, connectSignedIn, tokenOption, urlOption } from './connection.js';
 import { Credentials, credentialsFile } from './credentials.js';
 import { CommandFailure, exitStatus, usageError } from './failure.js';
+import { readPassword } from './password.js';
 import { ask, askSecret } from './terminal/prompt.js';
-import type { Terminal } from './terminal/terminal.js';
 import { visible } from './terminal/width.js';
 
 export const login: Command = {
@@ -53,11 +51,11 @@ export const login: Command = {
 
 export const logout: Command = {
   name: 'logout',
-  summary: 'End your sessions on the server and forget the saved login.',
+  summary: 'End the session on the server and forget the saved login.',
   positionals: [],
-  options: {},
+  options: { everywhere: { description: 'End all your other sessions there too, in browsers as well.' } },
 
-  async run(_args, terminal) {
+  async run(args, terminal) {
     const credentials = new Credentials(credentialsFile(terminal.surroundings.env));
     const saved = await credentials.read();
     if (!saved) {
@@ -70,8 +68,9 @@ export const logout: Command = {
         { url: saved.url },
         { ...terminal.surroundings.env, HARBORWATCH_TOKEN: undefined },
       );
-      await client.execute(SignOutDocument, {});
-      terminal.message(`Signed out at ${saved.url}: your sessions there have ended, in browsers too.`);
+      const everywhere = args.flags.has('everywhere');
+      await client.execute(SignOutDocument, { everywhere });
+      terminal.message(`Signed out at ${saved.url}${everywhere ? ': all your sessions there have ended' : ''}.`);
     } catch (error) {
       const over = error instanceof CommandFailure || isTokenRefused(error);
       terminal.message(
@@ -113,12 +112,3 @@ export const whoami: Command = {
     return exitStatus.success;
   },
 };
-
-async function readPassword(file: string, { surroundings }: Terminal): Promise<string> {
-  try {
-    const content = file === '-' ? await text(surroundings.stdin) : await readFile(file, 'utf8');
-    return content.replace(/^\uFEFF/, '').split(/\r?\n/, 1)[0]!;
-  } catch (error) {
-    throw usageError(`The password file cannot be read: ${(error as Error).message}.`);
-  }
-}

@@ -1,37 +1,68 @@
-/** What of accounts has to look across organisations: sign-in by email, and the making of organisations. */
-import type { Role, Tier } from '../identity.js';
-import type { Postgres } from '../postgres/postgres.js';
+/** What of accounts has to look across organisations: sign-in by email, and the making and changing of organisations. */
+import type { Capability, Role, Tier } from '../identity.js';
+import type { LimitOverrides } from '../org-limits.js';
+import type { Postgres, Tx } from '../postgres/postgres.js';
+
+/** Whom an attempt to sign in is about. */
+export interface SignInTarget {
+  /** The account's organisation; without an account the one that was named, or else the installation's oldest. */
+  orgId: string;
+  account: SignInAccount | null;
+}
 
 export interface SignInAccount {
-  orgId: string;
   userId: string;
   tier: Tier;
   roles: Role[];
+  /** Granted beside the roles. */
+  capabilities: Capability[];
+  accessVersion: number;
+  /** Null where the user signs in elsewhere, or never. */
   passwordHash: string | null;
+  disabled: boolean;
 }
 
-/** The account of an email address; of several organisations' the one that `orgSlug` names, or the oldest. */
-export async function findSignInAccount(
+/**
+ * Finds the account of an email address; of several organisations' the one that `orgSlug` names, or the oldest that is
+ * not disabled. One statement, whether there is an account or not.
+ * @returns undefined only where there is no organisation at all
+ */
+export async function findSignInTarget(
   postgres: Postgres,
   email: string,
   orgSlug?: string,
-): Promise<SignInAccount | undefined> {
-  const rows = await postgres.asSystem((tx) =>
-    tx.query<SignInAccount>(
-      `SELECT u.org_id AS "orgId", u.id AS "userId", o.tier, u.roles, u.password_hash AS "passwordHash"
-         FROM users u JOIN orgs o ON o.id = u.org_id
-        WHERE u.email = lower($1) AND ($2::text IS NULL OR o.slug = $2) ORDER BY u.created_at, u.id LIMIT 1`,
+): Promise<SignInTarget | undefined> {
+  const [row] = await postgres.asSystem((tx) =>
+    tx.query<SignInTarget>(
+      `SELECT place.org_id AS "orgId", account.found AS account
+         FROM (SELECT coalesce((SELECT id FROM orgs WHERE slug = $2), (SELECT id FROM orgs ORDER BY id LIMIT 1)) AS id) named
+         LEFT JOIN LATERAL (
+           SELECT u.org_id, jsonb_build_object(
+                    'userId', u.id, 'tier', o.tier, 'roles', u.roles, 'capabilities', u.capabilities,
+                    'accessVersion', u.access_version, 'passwordHash', u.password_hash,
+                    'disabled', u.disabled_at IS NOT NULL) AS found
+             FROM users u JOIN orgs o ON o.id = u.org_id
+            WHERE u.email = $1 AND ($2::text IS NULL OR o.slug = $2)
+            ORDER BY u.disabled_at IS NOT NULL, u.created_at, u.id LIMIT 1
+         ) account ON true
+         CROSS JOIN LATERAL (SELECT coalesce(account.org_id, named.id) AS org_id) place
+        WHERE place.org_id IS NOT NULL`,
       [email, orgSlug ?? null],
     ),
   );
-  return rows[0];
+  return row;
 }
 
-export interface NewOrg {
+export interface OrgRow {
+  id: string;
   slug: string;
   name: string;
   tier: Tier;
+  /** What differs from the tier's limits. */
+  limits: LimitOverrides;
 }
+
+export type NewOrg = Omit<OrgRow, 'id' | 'limits'> & { limits?: LimitOverrides };
 
 export interface NewAdministrator {
   email: string;
@@ -40,23 +71,47 @@ export interface NewAdministrator {
   roles: Role[];
 }
 
+/** What else belongs to the transaction of a change. */
+type AlongWith<Result> = (tx: Tx, result: Result) => Promise<void>;
+
 /** Makes an organisation with its first administrator. @returns undefined when the slug is taken; nothing is changed then */
 export async function createOrgWithAdministrator(
   postgres: Postgres,
   org: NewOrg,
   administrator: NewAdministrator,
+  alongWith: AlongWith<{ orgId: string; userId: string }> = async () => {},
 ): Promise<{ orgId: string; userId: string } | undefined> {
   return postgres.asSystem(async (tx) => {
     const [made] = await tx.query<{ id: string }>(
-      'INSERT INTO orgs (slug, name, tier) VALUES ($1, $2, $3) ON CONFLICT (slug) DO NOTHING RETURNING id',
-      [org.slug, org.name, org.tier],
+      'INSERT INTO orgs (slug, name, tier, limits) VALUES ($1, $2, $3, $4) ON CONFLICT (slug) DO NOTHING RETURNING id',
+      [org.slug, org.name, org.tier, JSON.stringify(org.limits ?? {})],
     );
     if (!made) return undefined;
     const [user] = await tx.query<{ id: string }>(
       'INSERT INTO users (org_id, email, name, password_hash, roles) VALUES ($1, lower($2), $3, $4, $5) RETURNING id',
       [made.id, administrator.email, administrator.name, administrator.passwordHash, administrator.roles],
     );
-    return { orgId: made.id, userId: user!.id };
+    const result = { orgId: made.id, userId: user!.id };
+    await alongWith(tx, result);
+    return result;
+  });
+}
+
+/** Changes what is given of an organisation. @returns undefined where there is none */
+export async function updateOrg(
+  postgres: Postgres,
+  id: string,
+  change: { name?: string | undefined; tier?: Tier | undefined; limits?: LimitOverrides | undefined },
+  alongWith: AlongWith<OrgRow>,
+): Promise<OrgRow | undefined> {
+  return postgres.asSystem(async (tx) => {
+    const [row] = await tx.query<OrgRow>(
+      `UPDATE orgs SET name = coalesce($2, name), tier = coalesce($3, tier), limits = coalesce($4, limits)
+        WHERE id = $1 RETURNING id, slug, name, tier, limits`,
+      [id, change.name ?? null, change.tier ?? null, change.limits ? JSON.stringify(change.limits) : null],
+    );
+    if (row) await alongWith(tx, row);
+    return row;
   });
 }
 

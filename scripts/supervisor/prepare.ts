@@ -15,10 +15,9 @@ import {
   roleNames,
   withCredentials,
 } from '../../platform/postgres/roles.js';
-import { loadSecrets } from '../../platform/secrets.js';
+import { loadSecrets, tokenKeysFile } from '../../platform/secrets.js';
 import { anyOrgExists } from '../../platform/system/accounts.js';
-import { AccountsService } from '../../subgraphs/accounts/service.js';
-import { AccountsStore } from '../../subgraphs/accounts/store.js';
+import { OrgsService } from '../../subgraphs/accounts/service/orgs.js';
 
 export interface Preparation {
   /** A user that may create roles and databases. */
@@ -54,12 +53,14 @@ export async function prepare({ superuserUrl, redisUrl, dataDir, demo }: Prepara
   if (applied.length > 0)
     messages.push(`Database: ${applied.length} migration${applied.length === 1 ? '' : 's'} applied.`);
 
+  const { TOKEN_SIGNING_KEY, TOKEN_SIGNING_KEY_FILE } = process.env;
+  const hasTokenKeys = Boolean(TOKEN_SIGNING_KEY?.trim() || TOKEN_SIGNING_KEY_FILE?.trim());
   const env = {
     DATABASE_APP_URL: urlOf('app'),
     DATABASE_QUERY_URL: urlOf('query'),
     DATABASE_SYSTEM_URL: urlOf('system'),
     REDIS_URL: redisUrl,
-    TOKEN_SIGNING_KEY: secrets.tokenSigningKey,
+    ...(hasTokenKeys ? {} : { TOKEN_SIGNING_KEY_FILE: tokenKeysFile(dataDir) }),
     CURSOR_KEY: secrets.cursorKey,
     HOP_SIGNING_KEY: secrets.hopSigningKey,
     API_KEY_SECRET: secrets.apiKeySecret,
@@ -96,16 +97,11 @@ async function firstAdministrator(
   const org = demo
     ? ({ slug: 'demo', name: 'Demo', tier: 'ENTERPRISE' } as const)
     : ({ slug: 'main', name: 'Main', tier: 'ENTERPRISE' } as const);
-  const accounts = new AccountsService(
-    new AccountsStore(platform.postgres),
-    platform.tokens,
-    platform.clock,
-    platform.config,
-  );
   // A password from the environment is its owner's: it is neither kept nor shown.
   if (adminPassword === undefined) await save({ email, password });
   try {
-    await accounts.createOrg({ ...org, adminEmail: email, adminPassword: password }, everyRole);
+    const input = { ...org, adminEmail: email, adminPassword: password };
+    await new OrgsService(platform.postgres).create(undefined, input, everyRole);
   } catch (error) {
     if (!(error instanceof HarborwatchError)) throw error;
     throw new ConfigError(

@@ -84,7 +84,7 @@ describe('sessions', () => {
     expect(answers.filter((answer) => answer.data).length).toBe(1);
   });
 
-  it('ends every session at sign-out', async () => {
+  it('refuses the refresh token of a session that was signed out', async () => {
     const user = await newUser();
     const session = (
       await gateway.query<any>(undefined, signIn, { input: { email: user.email, password: user.password } })

@@ -40,7 +40,7 @@ function App() {
           {account ? `${account.name} · ${account.org}` : 'Not signed in'}
         </p>
         {account ? (
-          <button type="button" title={`Ends all sessions of ${account.email}`} onClick={signOut}>
+          <button type="button" title={`Ends the session of ${account.email}`} onClick={signOut}>
             Sign out
           </button>
         ) : (

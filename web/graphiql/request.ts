@@ -64,7 +64,7 @@ export function isUnauthenticated(answer: Answer): boolean {
 
 /** True when one of the errors asks for another token. */
 export function hasAuthenticationError(errors: readonly AnswerError[]): boolean {
-  return errors.some(
-    ({ extensions }) => extensions?.code === 'UNAUTHENTICATED' || extensions?.code === 'TOKEN_EXPIRED',
-  );
+  return errors.some(({ extensions }) => tokenRefusals.includes(extensions?.code));
 }
+
+const tokenRefusals: unknown[] = ['UNAUTHENTICATED', 'TOKEN_EXPIRED', 'TOKEN_REVOKED'];

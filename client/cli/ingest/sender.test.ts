@@ -71,6 +71,10 @@ describe('sending batches', () => {
     await expect(wrong.sender.finish()).rejects.toThrow('No.');
     expect(wrong.attempts.get('a')).toBe(1);
     await expect(wrong.sender.add(batch('b'))).rejects.toThrow('No.');
+    const full = setUp(() => Promise.reject(new HarborwatchClientError('QUOTA_EXCEEDED', 'Full.', { status: 429 })));
+    await full.sender.add(batch('a'));
+    await expect(full.sender.finish()).rejects.toThrow('Full.');
+    expect(full.attempts.get('a')).toBe(1);
   });
 
   it('lets what is on its way arrive after Ctrl-C, and tries nothing again', async () => {

@@ -74,7 +74,9 @@ export class Sender {
         if (!(error instanceof HarborwatchClientError)) throw error;
         if (error.code === 'ABORTED' || signal.aborted) throw new Interrupted();
         if (error.status !== undefined) this.#reached = true;
-        const passing = retryable.has(error.code) || (error.status !== undefined && retryableStatus.has(error.status));
+        const passing =
+          error.code !== 'QUOTA_EXCEEDED' && // It is free again tomorrow, or when something has gone.
+          (retryable.has(error.code) || (error.status !== undefined && retryableStatus.has(error.status)));
         // A server that was never there is a wrong address or one that does not run: tell it at once.
         if (!passing || !this.#reached || this.#failure !== undefined) throw error;
         const backoffMs = Math.min(firstWaitMs * 2 ** attempt, longestWaitMs) * (0.75 + Math.random() / 2);
