@@ -2,10 +2,11 @@
 import { parseArgs } from 'node:util';
 import { type Bench, print } from './frame.js';
 import { gateway } from './gateway/bench.js';
+import { identity } from './identity/bench.js';
 import { startup } from './startup.js';
 import { subscriptions } from './subscriptions/bench.js';
 
-const benches: readonly Bench[] = [startup, gateway, subscriptions];
+const benches: readonly Bench[] = [startup, gateway, subscriptions, identity];
 
 function readArguments(): { bench: Bench; json: boolean; only: string[] } | undefined {
   try {

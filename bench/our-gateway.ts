@@ -31,7 +31,7 @@ export async function serveInProcess(
     config,
     logger,
     clock: systemClock,
-    tokens: undefined,
+    authenticator: undefined,
     graph,
     routes: [],
     port,

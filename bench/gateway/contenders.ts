@@ -6,7 +6,7 @@ import { rivalsDirectory } from '../rivals.js';
 
 const readyTimeoutMs = 60_000;
 
-type Program = (supergraphFile: string, port: number) => Omit<ChildOptions, 'core'>;
+export type Program = (supergraphFile: string, port: number) => Omit<ChildOptions, 'core'>;
 
 const ours =
   (shareInFlight: 'on' | 'off', more: Partial<ChildOptions> = {}): Program =>
@@ -73,8 +73,18 @@ export async function startContender(
   supergraphFile: string,
   start: (options: ChildOptions) => Child,
 ): Promise<Running> {
+  return startServing(name, contenders[name], supergraphFile, start);
+}
+
+/** Starts any gateway and waits until it answers an operation. */
+export async function startServing(
+  name: string,
+  program: Program,
+  supergraphFile: string,
+  start: (options: ChildOptions) => Child,
+): Promise<Running> {
   const port = await freePort();
-  const child = start({ core: 'measured', ...contenders[name](supergraphFile, port) });
+  const child = start({ core: 'measured', ...program(supergraphFile, port) });
   const deadline = performance.now() + readyTimeoutMs;
   for (;;) {
     child.check();

@@ -13,9 +13,10 @@ export interface AnswerCheck {
 /** Every socket reads into this: its callback has looked at it before the next one writes. */
 const shared = Buffer.allocUnsafe(256 * 1024);
 
-export function postRequest(port: number, path: string, body: string): Buffer {
+export function postRequest(port: number, path: string, body: string, token?: string): Buffer {
+  const authorization = token === undefined ? '' : `authorization: Bearer ${token}\r\n`;
   return Buffer.from(
-    `POST ${path} HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\ncontent-type: application/json\r\n` +
+    `POST ${path} HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\ncontent-type: application/json\r\n${authorization}` +
       `accept: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );
 }

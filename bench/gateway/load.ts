@@ -12,6 +12,8 @@ export interface RepeatOrder {
   path: string;
   /** The request's body, JSON. */
   body: string;
+  /** The access token that every request shows. */
+  token?: string;
   connections: number;
   seconds: number;
   /** What every answer must deep-equal. */
@@ -106,7 +108,7 @@ async function run(order: Order): Promise<LoadResult> {
   let check: Check;
   let next: () => Buffer | undefined;
   if (order.kind === 'repeat') {
-    const request = postRequest(port, path, order.body);
+    const request = postRequest(port, path, order.body, order.token);
     const end = started + order.seconds * 1_000;
     check = new EqualityCheck(order.expected);
     next = () => (performance.now() < end ? request : undefined);
