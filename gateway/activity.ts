@@ -2,7 +2,7 @@
  * Records what signed-in users do into the dataset `web_activity`, so that a fresh install has real data. Requests wait
  * in memory for at most a second and are dropped rather than slowing anybody down.
  */
-import { systemIdentity } from '../platform/identity.js';
+import { isSignedIn, systemIdentity } from '../platform/identity.js';
 import type { Logger } from '../platform/logging.js';
 import type { GraphQLContext } from '../platform/subgraph.js';
 import type { OnAnswered } from './http/graphql-route.js';
@@ -40,7 +40,7 @@ export class ActivityRecorder {
   /** Takes an answered request. */
   readonly record: OnAnswered = (exchange, { action, operation, responseMs }) => {
     const { identity, request, response, url, remoteIp } = exchange;
-    if (!identity || this.#count >= maxWaiting) return;
+    if (!isSignedIn(identity) || this.#count >= maxWaiting) return;
     this.#count += 1;
     const row = {
       eventdate: new Date().toISOString(),

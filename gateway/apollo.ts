@@ -4,6 +4,7 @@ import { unwrapResolverError } from '@apollo/server/errors';
 import { ApolloServerPluginCacheControlDisabled } from '@apollo/server/plugin/disabled';
 import { GraphQLError, type GraphQLFormattedError, visit } from 'graphql';
 import type { OperationLimits } from '../platform/config.js';
+import { isSignedIn } from '../platform/identity.js';
 import type { Logger } from '../platform/logging.js';
 import type { RequestContext } from './context.js';
 import type { FederatedGateway } from './federated-gateway.js';
@@ -11,11 +12,15 @@ import { errorBehind, limitsRule, maxValidationErrors } from './limits/operation
 
 const suggestion = / Did you mean .*\?$/s;
 
+/** Errors without what they tell of the schema. */
+export const withoutSuggestions = (errors: readonly GraphQLFormattedError[]): GraphQLFormattedError[] =>
+  errors.map((error) => ({ ...error, message: error.message.replace(suggestion, '') }));
+
 /** The schema is for signed-in callers: others neither introspect it nor learn of it from suggestions. */
 const schemaNeedsIdentity: ApolloServerPlugin<RequestContext> = {
   requestDidStart: async () => ({
     didResolveOperation: async ({ document, contextValue }) => {
-      if (contextValue.identity) return;
+      if (isSignedIn(contextValue.identity)) return;
       visit(document, {
         Field({ name }) {
           if (name.value !== '__schema' && name.value !== '__type') return;
@@ -26,10 +31,10 @@ const schemaNeedsIdentity: ApolloServerPlugin<RequestContext> = {
       });
     },
     willSendResponse: async ({ response, contextValue }) => {
-      if (contextValue.identity || response.body.kind !== 'single') return;
+      if (isSignedIn(contextValue.identity) || response.body.kind !== 'single') return;
       const { singleResult } = response.body;
-      const plain = singleResult.errors?.map((error) => ({ ...error, message: error.message.replace(suggestion, '') }));
-      if (plain) response.body = { kind: 'single', singleResult: { ...singleResult, errors: plain } };
+      const errors = singleResult.errors && withoutSuggestions(singleResult.errors);
+      if (errors) response.body = { kind: 'single', singleResult: { ...singleResult, errors } };
     },
   }),
 };

@@ -1,6 +1,8 @@
 /** What every operation carries through the gateway. */
+import { identityKey } from '../platform/identity.js';
 import type { GraphQLContext } from '../platform/subgraph.js';
 import type { TraceSpan } from '../platform/tracing.js';
+import type { Charge } from './limits/charge.js';
 
 export interface RequestContext extends GraphQLContext {
   /** Found again in answers, logs and traces. */
@@ -18,6 +20,15 @@ export interface RequestContext extends GraphQLContext {
     /** The request arrived in order, and what it asks for is at fault. */
     operationIsAtFault?: boolean;
   };
+  /** What the request is charged; undefined where nobody is held to limits, and for what the gateway itself asks. */
+  charge?: Charge | undefined;
   /** The caller's own headers that foreign subgraphs are to see, by lower-case name; part of who the caller is. */
   forwardedHeaders?: Record<string, string>;
 }
+
+/** Callers with equal keys may be answered alike: whatever subgraphs see of a caller is in it. */
+export const callerKey = ({
+  identity,
+  forwardedHeaders,
+}: Pick<RequestContext, 'identity' | 'forwardedHeaders'>): string =>
+  forwardedHeaders ? `${identityKey(identity)} ${JSON.stringify(forwardedHeaders)}` : identityKey(identity);

@@ -1,14 +1,15 @@
 /** The public edge of a graph: HTTP and WebSocket on one port, with whatever routes beside `/graphql`. */
+import type { Authenticator } from '../platform/authentication/authenticator.js';
 import type { Clock } from '../platform/clock.js';
 import type { Config } from '../platform/config.js';
 import type { Logger } from '../platform/logging.js';
-import type { Tokens } from '../platform/tokens.js';
 import type { Graph } from './graph.js';
 import { graphqlRoute, type OnAnswered } from './http/graphql-route.js';
 import { healthRoutes } from './http/health-routes.js';
 import { createListener, type Route } from './http/listener.js';
 import { metricsRoute } from './http/metrics-route.js';
 import { createWebServer } from './http/web-server.js';
+import type { CallerLimits } from './limits/caller-limits.js';
 import { createStreams } from './subscriptions/streams.js';
 
 /** How long requests in flight may take to end once the process drains. */
@@ -18,10 +19,10 @@ export interface EdgeOptions {
   config: Config;
   logger: Logger;
   clock: Clock;
-  /** What access tokens are checked with; undefined where nobody has to show one. */
-  tokens: Tokens | undefined;
-  /** Refuses callers without one. Where subgraphs decide field by field, as ours do, they are let in. Default false. */
-  requiresToken?: boolean;
+  /** Tells who asks; undefined where nobody has to show anything. It ends with the edge. */
+  authenticator: Authenticator | undefined;
+  /** What callers are held to; undefined for no limits. It ends with the edge. */
+  callerLimits?: CallerLimits | undefined;
   graph: Graph;
   /** What is served beside the graph and its health. */
   routes: Route[];
@@ -60,6 +61,7 @@ export async function startEdge(options: EdgeOptions): Promise<RunningEdge> {
     drain: async () => {
       draining = true;
       await Promise.all([streams.close(), web.drain(drainMs)]);
+      await Promise.all([options.callerLimits?.close(), options.authenticator?.close()]);
     },
   };
 }

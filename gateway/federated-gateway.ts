@@ -11,10 +11,12 @@ import type {
 } from '@apollo/server-gateway-interface';
 import { type DocumentNode, GraphQLError, type GraphQLFormattedError, type GraphQLSchema } from 'graphql';
 import type { OperationLimits } from '../platform/config.js';
-import { toErrorPayload } from '../platform/errors.js';
+import { HarborwatchError, toErrorPayload } from '../platform/errors.js';
+import type { Identity } from '../platform/identity.js';
 import type { OperationOutcome } from '../platform/metrics.js';
 import type { RequestContext } from './context.js';
 import type { CoercedVariables, CompiledOperation, OperationResult } from './execution/compiled-operation.js';
+import { unitsOf } from './limits/charge.js';
 import { limitError } from './limits/limit-error.js';
 import type { Source, Variables } from './sources/source.js';
 import { Snapshot, type SnapshotOptions, type SubgraphAddress } from './supergraph/snapshot.js';
@@ -111,12 +113,29 @@ export class FederatedGateway implements GatewayInterface {
     return sha256 === undefined ? undefined : this.#snapshot.textOf(sha256);
   }
 
-  /** Compiles an operation once. @param document passes the validation of `apiSchema` */
-  compile(document: DocumentNode, text: string, operationName: string | undefined): Promise<CompiledOperation> {
-    return this.#snapshot.compile(document, text, operationName);
+  /**
+   * Compiles an operation once.
+   * @param document passes the validation of `apiSchema`
+   * @param identity who asks first
+   */
+  compile(
+    document: DocumentNode,
+    text: string,
+    operationName: string | undefined,
+    identity: Identity | undefined,
+  ): Promise<CompiledOperation> {
+    return this.#snapshot.compile(document, text, operationName, identity);
   }
 
-  /** Runs a query or mutation, within the limit of cost. */
+  /** What an operation is charged; one unit where it will be refused for its variables or its cost. */
+  unitsOf(operation: CompiledOperation, variables: Variables | undefined): number {
+    const coerced = operation.coerce(variables);
+    if ('errors' in coerced) return 1;
+    const cost = operation.cost(coerced.raw);
+    return this.costError(cost) ? 1 : unitsOf(cost);
+  }
+
+  /** Runs a query or mutation, within the limit of cost and charged in full. @throws RATE_LIMITED */
   async run(
     operation: CompiledOperation,
     variables: Variables | undefined,
@@ -142,8 +161,10 @@ export class FederatedGateway implements GatewayInterface {
   ): Promise<OperationResult> {
     const coerced = operation.coerce(variables);
     if ('errors' in coerced) return { errors: coerced.errors };
-    const tooCostly = this.costError(operation, coerced.raw);
+    const cost = operation.cost(coerced.raw);
+    const tooCostly = this.costError(cost);
     if (tooCostly) return { errors: [tooCostly] };
+    await context.charge?.take(unitsOf(cost));
     try {
       const { moreTimeForMutationsMs = 0 } = this.#options;
       const allowed = operation.kind === 'mutation' ? withMoreTime(context, moreTimeForMutationsMs) : context;
@@ -169,10 +190,9 @@ export class FederatedGateway implements GatewayInterface {
     return result;
   }
 
-  /** Undefined for an operation within the limit. @param variables with defaults */
-  costError(operation: CompiledOperation, variables: Variables): GraphQLFormattedError | undefined {
+  /** Undefined for an operation within the limit. */
+  costError(cost: number): GraphQLFormattedError | undefined {
     const { limits } = this.#options;
-    const cost = operation.cost(variables);
     if (cost <= limits.cost) return undefined;
     return toErrorPayload(limitError('cost', cost, limits.cost));
   }
@@ -195,13 +215,15 @@ export class FederatedGateway implements GatewayInterface {
     }
     const snapshot = this.#bySchema.get(request.schema as GraphQLSchema) ?? this.#snapshot;
     try {
-      const compiled = await snapshot.compile(document as DocumentNode, source!, operationName ?? undefined);
       const context = request.context as unknown as RequestContext;
+      const { identity } = context;
+      const compiled = await snapshot.compile(document as DocumentNode, source!, operationName ?? undefined, identity);
       const { errors, cacheControl, ...rest } = await this.run(compiled, variables, context);
       if (context.outcome) context.outcome.cacheControl = cacheControl;
       return { ...rest, ...(errors ? { errors: errors.map(toGraphQLError) } : {}) } as GatewayExecutionResult;
     } catch (error) {
       if (error instanceof GraphQLError) return { errors: [error] } as never;
+      if (error instanceof HarborwatchError) return failed(toErrorPayload(error));
       throw error;
     }
   }

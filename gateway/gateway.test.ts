@@ -63,7 +63,14 @@ describe('over HTTP', () => {
 
   it('says that a token has expired with a code of its own', async () => {
     const { orgId, tier, capabilities, subject } = gateway.orgs[0];
-    const claims = { orgId, tier, capabilities, userId: subject.userId! };
+    const claims = {
+      orgId,
+      tier,
+      capabilities,
+      userId: subject.userId!,
+      sessionId: crypto.randomUUID(),
+      accessVersion: 1,
+    };
     const { token } = await gateway.platform.tokens.issue(claims, Date.now() - 3_600_000);
     const answer = await post('/graphql', '{"query":"{__typename}"}', {
       authorization: `Bearer ${token}`,

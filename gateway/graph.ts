@@ -2,11 +2,13 @@
 import type { ApolloServer } from '@apollo/server';
 import type { GraphQLScalarType } from 'graphql';
 import { type Config, type OperationLimits, operationLimitsOf } from '../platform/config.js';
+import { isSignedIn } from '../platform/identity.js';
 import type { Logger } from '../platform/logging.js';
 import { createGatewayMetrics, type GatewayMetrics } from '../platform/metrics.js';
 import { startTracing, type Tracing } from '../platform/tracing.js';
 import { startApollo } from './apollo.js';
 import type { RequestContext } from './context.js';
+import type { CompiledOperation } from './execution/compiled-operation.js';
 import { FederatedGateway, type FederatedGatewayOptions } from './federated-gateway.js';
 import { findBroken, loadPersistedOperations, type PersistedOperations } from './http/persisted-operations.js';
 import { createRunOperation, type RunOperation } from './internal-operations.js';
@@ -21,7 +23,7 @@ export interface GraphOptions extends Pick<FederatedGatewayOptions, 'supergraphS
   sourceFor(subgraph: SubgraphAddress, metrics: GatewayMetrics): Source;
   /** Scalars whose values are checked at the door. */
   scalars: readonly GraphQLScalarType[];
-  /** Whether callers without an identity may read the schema. */
+  /** Whether callers who have not signed in may read the schema. */
   schemaIsPublic: boolean;
 }
 
@@ -36,6 +38,18 @@ export interface Graph {
   /** Undefined where no OTEL_ variable asks for traces. */
   tracing: Tracing | undefined;
   close(): Promise<void>;
+}
+
+/** A query or mutation that is compiled already and that this caller may run at once: the schema may be for others. */
+export function compiledFor(
+  { gateway, schemaIsPublic }: Pick<Graph, 'gateway' | 'schemaIsPublic'>,
+  { identity }: Pick<RequestContext, 'identity'>,
+  text: string,
+  operationName: string | undefined,
+): CompiledOperation | undefined {
+  const compiled = gateway.compiled(text, operationName);
+  if (!compiled || compiled.kind === 'subscription') return undefined;
+  return compiled.introspects && !isSignedIn(identity) && !schemaIsPublic ? undefined : compiled;
 }
 
 /** @throws what is wrong with the supergraph */

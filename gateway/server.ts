@@ -1,14 +1,19 @@
 /** The gateway of the product: its subgraphs in process or at their addresses, bulk ingest and pages beside the graph. */
+import { startAuthenticator } from '../platform/authentication/authenticator.js';
 import { ConfigError, requireSetting } from '../platform/config.js';
 import { BigIntScalar, DateTimeScalar } from '../platform/graphql/scalars.js';
 import { HopSigner } from '../platform/hop-tokens.js';
+import { followOutbox } from '../platform/outbox.js';
 import type { Platform } from '../platform/platform.js';
 import { createExecutor, type Subgraph } from '../platform/subgraph.js';
+import { readOrgLimits } from '../platform/system/org-limits.js';
 import { ActivityRecorder } from './activity.js';
 import { type RunningEdge, startEdge } from './edge.js';
 import { startGraph } from './graph.js';
 import { ingestRoute } from './http/ingest-route.js';
+import { jwksRoute } from './http/jwks-route.js';
 import { redirectRoute, staticRoute } from './http/static-route.js';
+import { CallerLimits } from './limits/caller-limits.js';
 import { HttpSource } from './sources/http.js';
 import { InProcessSource } from './sources/in-process.js';
 import { watchSupergraph } from './supergraph/watch.js';
@@ -58,13 +63,25 @@ export async function startGateway(platform: Platform, options: GatewayOptions):
   const watch =
     options.supergraphFile === undefined ? undefined : watchSupergraph(options.supergraphFile, graph.gateway, logger);
   const activity = new ActivityRecorder(graph.run, logger);
+  const read = (orgId: string) => readOrgLimits(platform.postgres, orgId);
+  const callerLimits = config.rateLimits === 'on' ? new CallerLimits({ ...platform, read }) : undefined;
+  // What ends or changes here at once, whichever process it was decided in.
+  const outbox = followOutbox(
+    platform.postgres,
+    undefined,
+    { 'accounts.limitsChanged': async ({ orgId }) => callerLimits?.forget(orgId) },
+    logger,
+  );
   const edge = await startEdge({
     ...platform,
     ...options,
+    authenticator: await startAuthenticator(platform),
+    callerLimits,
     graph,
     onAnswered: activity.record,
     routes: [
       ingestRoute(graph.run, config.ingestBodyBytes, activity.record),
+      jwksRoute(platform.tokens.keys),
       redirectRoute('/', '/graphiql/'),
       redirectRoute('/graphiql', '/graphiql/'),
       staticRoute('/graphiql/', options.pagesDirectory),
@@ -74,7 +91,7 @@ export async function startGateway(platform: Platform, options: GatewayOptions):
     ...edge,
     drain: async () => {
       watch?.close();
-      await edge.drain();
+      await Promise.all([edge.drain(), outbox.stop()]);
       await activity.close();
       await graph.close();
       await Promise.all(domains.map(({ parts }) => parts.close?.()));

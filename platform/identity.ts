@@ -53,7 +53,13 @@ export interface Identity {
   expiresAtMs?: number;
   /** The session that the access token belongs to; undefined for API keys and the system. */
   sessionId?: string;
+  /** The user's access version that the credential was checked against: it ends when a higher one is told. */
+  accessVersion?: number;
 }
+
+/** Whether somebody signed in, or shows a key; who comes from an opened address has not. */
+export const isSignedIn = (identity: Identity | undefined): identity is Identity =>
+  identity !== undefined && identity.subject.kind !== 'ADDRESS';
 
 const readAll: Action[] = ['org:read', 'events:read', 'jobs:read', 'analytics:read', 'collections:read'];
 const admin: Action[] = [
@@ -76,9 +82,14 @@ export const roleActions: Record<Role, Action[]> = {
   VIEWER: readAll,
 };
 
-/** The capabilities that a set of roles gives, each once. */
-export function capabilitiesOf(roles: readonly Role[]): Capability[] {
-  return [...new Set(roles.flatMap((role) => roleActions[role]))].map((action) => ({ action }));
+/** Equal for equal capabilities. */
+export const capabilityKey = ({ action, app, class: className }: Capability): string =>
+  JSON.stringify([action, app ?? null, className ?? null]);
+
+/** The capabilities that a set of roles gives, with those that were granted beside them, each once. */
+export function capabilitiesOf(roles: readonly Role[], granted: readonly Capability[] = []): Capability[] {
+  const all = [...roles.flatMap((role) => roleActions[role].map((action): Capability => ({ action }))), ...granted];
+  return [...new Map(all.map((capability) => [capabilityKey(capability), capability])).values()];
 }
 
 /** The identity of a part of Harborwatch itself that works for one organisation. */
@@ -104,6 +115,6 @@ export function systemIdentity(orgId: string, part: string, deadline = Date.now(
 export function identityKey(identity: Identity | undefined): string {
   if (!identity) return 'anonymous';
   const { orgId, subject, tier, capabilities } = identity;
-  const rights = capabilities.map((one) => JSON.stringify([one.action, one.app ?? null, one.class ?? null]));
+  const rights = capabilities.map(capabilityKey);
   return JSON.stringify([orgId, subject.kind, subject.id, subject.userId ?? null, tier, [...new Set(rights)].sort()]);
 }

@@ -65,6 +65,9 @@ export const tierLimits: Record<Tier, OrgLimits> = {
 /** What the column `orgs.limits` holds: names of limits with their value; null for no limit. */
 export type LimitOverrides = { [Name in keyof OrgLimits]?: number | null };
 
+/** No limit at all, for installations that serve one organisation, and for benches and tests. */
+export const unlimited: LimitOverrides = Object.fromEntries(Object.keys(tierLimits.BASIC).map((name) => [name, null]));
+
 /** The limits of an organisation; what has none is Infinity. */
 export function limitsOf(tier: Tier, overrides: LimitOverrides): OrgLimits {
   const own = Object.entries(overrides).map(([name, value]) => [name, value ?? Number.POSITIVE_INFINITY]);

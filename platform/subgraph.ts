@@ -13,11 +13,13 @@ import {
 import { LRUCache } from 'lru-cache';
 import { buildSchemaSync, createResolversMap, type NonEmptyArray } from 'type-graphql';
 import { mapAsyncIterable } from './async-iterable.js';
-import { requireCapability, type Scope } from './capabilities.js';
+import { notSignedIn } from './capabilities.js';
 import { fail, HarborwatchError } from './errors.js';
+import { guardFields, requireAccess } from './graphql/access-guard.js';
+import { type AccessRule, AccessRules, allows } from './graphql/access-rules.js';
 import { cacheControlDefinitions, cachePolicyOf } from './graphql/cache-policy.js';
 import { type CompiledExecution, compileExecution } from './graphql/compiled-executor.js';
-import type { Action, Identity } from './identity.js';
+import type { Identity } from './identity.js';
 import type { Logger } from './logging.js';
 import type { EventHandlers } from './outbox.js';
 import type { Platform } from './platform.js';
@@ -26,7 +28,7 @@ type ResolverClass = abstract new (...args: never[]) => object;
 
 /** The context of every resolver. */
 export interface GraphQLContext {
-  /** Undefined where the request carries no token; use `callerWith` or `identityOf`. */
+  /** Undefined where the request carries no token; use `identityOf`. */
   identity: Identity | undefined;
   /** The address that the request came from; null where it did not come over a network. */
   remoteIp: string | null;
@@ -158,8 +160,11 @@ const maxOperationsLength = 8_000_000;
 export function createExecutor(subgraph: Subgraph, parts: SubgraphParts, logger: Logger): SubgraphExecutor {
   const typeGraphqlSchema = toSchema(subgraph, parts.resolvers);
   const resolvers = createResolversMap(typeGraphqlSchema) as Record<string, Record<string, unknown>>;
+  const typeDefs = parse(`${preamble}\n${printSubgraphSchema(typeGraphqlSchema)}`);
+  const rules = AccessRules.read(typeDefs);
   for (const [typeName, load] of Object.entries(parts.references ?? {})) {
-    resolvers[typeName] = { ...resolvers[typeName], __resolveReference: loaderFor(typeName, load) };
+    const __resolveReference = loaderFor(typeName, load, rules.ruleOfType(typeName));
+    resolvers[typeName] = { ...resolvers[typeName], __resolveReference };
   }
   for (const [field, open] of Object.entries(parts.subscriptions ?? {})) {
     const subscribeTo = (_root: unknown, args: never, context: GraphQLContext) => open(args, context);
@@ -168,36 +173,54 @@ export function createExecutor(subgraph: Subgraph, parts: SubgraphParts, logger:
       [field]: { subscribe: subscribeTo, resolve: (event: unknown) => event },
     };
   }
-  const typeDefs = parse(`${preamble}\n${printSubgraphSchema(typeGraphqlSchema)}`);
-  const schema = buildSubgraphSchema([{ typeDefs, resolvers: resolvers as never }]);
-  return executorOf(subgraph.name, schema, {
+  const makeSchema = () => buildSubgraphSchema([{ typeDefs, resolvers: resolvers as never }]);
+  let guarded: GraphQLSchema | undefined;
+  return executorOf(subgraph.name, makeSchema(), {
     contextValue: (context) => ({ ...context, loaders: new Map() }),
     publicError: (error, context) => toPublicError(error, context, logger),
+    access: {
+      rules,
+      guarded: () => {
+        guarded ??= guardFields(makeSchema(), rules);
+        return guarded;
+      },
+    },
   });
 }
 
-/** Executes operations on any schema, whose errors are answered as they are. */
+/** Executes operations on any schema, whose errors are answered as they are, for whoever asks. */
 export function createSchemaExecutor(name: string, schema: GraphQLSchema): SubgraphExecutor {
   return executorOf(name, schema, { contextValue: (context) => context, publicError: (error) => error });
 }
 
-/** An operation's text, parsed and compiled once. */
-interface ParsedOperation {
-  document: DocumentNode;
+/** An operation, compiled for one schema. */
+interface CompiledOperation {
+  schema: GraphQLSchema;
   run: CompiledExecution;
+}
+
+/** An operation's text, parsed and compiled once. */
+interface ParsedOperation extends CompiledOperation {
+  document: DocumentNode;
   cacheControl: string | undefined;
+  /** What a caller has to meet to run it as it is. */
+  rules: readonly AccessRule[];
+  /** As it runs for everybody else; compiled when the first of them comes. */
+  guarded?: CompiledOperation;
 }
 
 interface ExecutorParts {
   /** The context of one execution. */
   contextValue(context: GraphQLContext): unknown;
   publicError(error: GraphQLError, context: GraphQLContext): GraphQLError;
+  /** The rules that callers are held to, and the schema whose fields check them one by one. */
+  access?: { rules: AccessRules; guarded: () => GraphQLSchema };
 }
 
 function executorOf(
   name: string,
   schema: GraphQLSchema,
-  { contextValue, publicError }: ExecutorParts,
+  { contextValue, publicError, access }: ExecutorParts,
 ): SubgraphExecutor {
   const operations = new LRUCache<string, ParsedOperation>({
     max: maxOperations,
@@ -213,31 +236,41 @@ function executorOf(
       // The gateway's planner wrote it against this very schema, so it is not validated again.
       const document = parse(query, { noLocation: true });
       const run = compileExecution(schema, document, operationName);
-      operation = { document, run, cacheControl: cachePolicyOf(schema, document) };
+      const rules = access?.rules.rulesOf(schema, document, operationName) ?? [];
+      operation = { schema, document, run, rules, cacheControl: cachePolicyOf(schema, document) };
       operations.set(key, operation);
     }
     return operation;
   };
+  /** Whoever meets all of its rules runs the operation without a check of a field. */
+  const compiledFor = (operation: ParsedOperation, { identity }: GraphQLContext, operationName?: string) => {
+    if (!access || operation.rules.every((rule) => allows(rule, identity))) return operation;
+    const guarded = access.guarded();
+    operation.guarded ??= { schema: guarded, run: compileExecution(guarded, operation.document, operationName) };
+    return operation.guarded;
+  };
   const clean = (result: ExecutionResult, context: GraphQLContext): ExecutionResult =>
     result.errors ? { ...result, errors: result.errors.map((error) => publicError(error, context)) } : result;
   const run = (
-    compiled: CompiledExecution,
+    compiled: CompiledOperation,
     { variables }: SubgraphOperation,
     context: GraphQLContext,
     event?: unknown,
   ) => {
-    const result = compiled({ contextValue: contextValue(context), variableValues: variables, rootValue: event });
+    const result = compiled.run({ contextValue: contextValue(context), variableValues: variables, rootValue: event });
     return 'then' in result ? result.then((settled) => clean(settled, context)) : clean(result, context);
   };
   return {
     name,
-    execute: (operation, context) => run(parsed(operation).run, operation, context),
+    execute: (operation, context) =>
+      run(compiledFor(parsed(operation), context, operation.operationName), operation, context),
     subscribe: async (operation, context) => {
-      const { document, run: compiled } = parsed(operation);
       const { operationName, variables: variableValues } = operation;
+      const known = parsed(operation);
+      const compiled = compiledFor(known, context, operationName);
       const stream = await createSourceEventStream({
-        schema,
-        document,
+        schema: compiled.schema,
+        document: known.document,
         operationName,
         variableValues,
         contextValue: contextValue(context),
@@ -250,14 +283,16 @@ function executorOf(
   };
 }
 
-function loaderFor(typeName: string, load: ReferenceResolver) {
+/** @param rule of the entity's type; no operation tells whether entities of a type are asked for, so it is checked here */
+function loaderFor(typeName: string, load: ReferenceResolver, rule: AccessRule | undefined) {
   return (reference: Reference, context: GraphQLContext) => {
-    const identity = identityOf(context);
     let loader = context.loaders?.get(typeName);
     if (!loader) {
-      loader = new DataLoader((references) => load(identity, references), {
-        cacheKeyFn: (item) => JSON.stringify(item),
-      });
+      const loadAllowed = async (references: readonly Reference[]) => {
+        if (rule) requireAccess(rule, context.identity);
+        return load(identityOf(context), references);
+      };
+      loader = new DataLoader(loadAllowed, { cacheKeyFn: (item) => JSON.stringify(item) });
       context.loaders?.set(typeName, loader);
     }
     return loader.load(reference);
@@ -266,17 +301,8 @@ function loaderFor(typeName: string, load: ReferenceResolver) {
 
 /** The caller. @throws UNAUTHENTICATED where the request carries no token */
 export function identityOf(context: GraphQLContext): Identity {
-  return (
-    context.identity ??
-    fail('UNAUTHENTICATED', 'Sign in first, and send the access token as `Authorization: Bearer <token>`.')
-  );
-}
-
-/** The caller, who has to hold the action (see `requireCapability`). @throws UNAUTHENTICATED, FORBIDDEN */
-export function callerWith(context: GraphQLContext, action: Action, scope?: Scope): Identity {
-  const identity = identityOf(context);
-  requireCapability(identity, action, scope);
-  return identity;
+  if (!context.identity) throw notSignedIn();
+  return context.identity;
 }
 
 /** What the caller may see of an error: our own as they are, everything else masked and logged. */

@@ -51,18 +51,12 @@ export interface PlanCompiler {
 export function compilePlan(node: PlanNode | undefined, compiler: PlanCompiler): Step {
   if (!node) return nothing;
   const fetches = fetchesOf(node);
-  const compile = (child: PlanNode | undefined): Step => {
-    if (!child) return nothing;
+  const compile = (child: PlanNode): Step => {
     switch (child.kind) {
       case 'Sequence':
         return inSequence(child.nodes.map(compile));
       case 'Parallel':
         return inParallel(child.nodes.map(compile));
-      case 'Condition': {
-        const [met, unmet] = [compile(child.ifClause), compile(child.elseClause)];
-        const { variable } = child;
-        return (execution) => (execution.variables.coerced[variable] === true ? met(execution) : unmet(execution));
-      }
       case 'RootFetch':
         return compileRootFetch(child, compiler, callOf(child, compiler, fetches));
       case 'EntityFetch':
@@ -259,9 +253,8 @@ function representationsOf({ paths, represent, rewriteInput }: CompiledBatch, ex
   const representations: JsonObject[] = [];
   const targetsOf: Targets = [];
   const positions = new Map<string, number>();
-  const variables = execution.variables.coerced;
   const take = (target: JsonObject) => {
-    const representation = represent(target, variables);
+    const representation = represent(target);
     if (!representation) return;
     rewriteInput?.(representation);
     const key = keyOf(representation);

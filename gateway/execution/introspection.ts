@@ -3,12 +3,9 @@ import {
   type DocumentNode,
   executeSync,
   type FieldNode,
-  type FragmentDefinitionNode,
   type GraphQLSchema,
   Kind,
   type OperationDefinitionNode,
-  type SelectionNode,
-  type SelectionSetNode,
 } from 'graphql';
 import type { JsonObject } from './paths.js';
 
@@ -22,6 +19,7 @@ export const mentionsIntrospection = (source: string): boolean => /__(schema|typ
 /**
  * Answers the operation's introspection fields under their response keys, for variables as the client sent them;
  * undefined where it has none.
+ * @param operation without fragments and conditions around its root fields, see narrow.ts
  */
 export function compileIntrospection(
   schema: GraphQLSchema,
@@ -29,8 +27,11 @@ export function compileIntrospection(
   operation: OperationDefinitionNode,
 ): ((variables: JsonObject) => JsonObject) | undefined {
   const fragments = document.definitions.filter((definition) => definition.kind === Kind.FRAGMENT_DEFINITION);
-  const selectionSet = introspectionOf(operation.selectionSet, fragments);
-  if (selectionSet.selections.length === 0) return undefined;
+  const selections = operation.selectionSet.selections.filter(
+    (node) => node.kind === Kind.FIELD && isIntrospection(node),
+  );
+  if (selections.length === 0) return undefined;
+  const selectionSet = { ...operation.selectionSet, selections };
   const introspection: DocumentNode = {
     kind: Kind.DOCUMENT,
     definitions: [{ ...operation, selectionSet }, ...fragments],
@@ -52,16 +53,3 @@ export function compileIntrospection(
  * and not one for each operation: it may be as large as the schema.
  */
 const lastAnswers = new WeakMap<GraphQLSchema, { introspection: DocumentNode; key: string; answer: JsonObject }>();
-
-/** The introspection fields of a root selection, with the conditions around them. */
-function introspectionOf(root: SelectionSetNode, fragments: FragmentDefinitionNode[]): SelectionSetNode {
-  const selections = root.selections.flatMap((node): SelectionNode[] => {
-    if (node.kind === Kind.FIELD) return isIntrospection(node) ? [node] : [];
-    const fragment =
-      node.kind === Kind.INLINE_FRAGMENT ? node : fragments.find(({ name }) => name.value === node.name.value)!;
-    const selectionSet = introspectionOf(fragment.selectionSet, fragments);
-    if (selectionSet.selections.length === 0) return [];
-    return [{ kind: Kind.INLINE_FRAGMENT, directives: node.directives ?? [], selectionSet }];
-  });
-  return { kind: Kind.SELECTION_SET, selections };
-}

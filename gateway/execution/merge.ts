@@ -1,6 +1,5 @@
 /** Joins what subgraphs answer into one tree. */
-
-type Json = Record<string, unknown>;
+import type { JsonObject } from './paths.js';
 
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
 
@@ -8,7 +7,7 @@ const isObject = (value: unknown): value is object => typeof value === 'object' 
  * Writes the fields of `source` into `target`, deeply; lists of the same length item by item. A null never replaces a
  * value: where two subgraphs share a field, what one of them knows stays.
  */
-export function mergeInto(target: Json, source: Json): void {
+export function mergeInto(target: JsonObject, source: JsonObject): void {
   for (const key in source) {
     // Read or written like another key, it would be what every object inherits from.
     if (key === '__proto__') continue;
@@ -20,7 +19,7 @@ export function mergeInto(target: Json, source: Json): void {
       if (Array.isArray(present) && present.length === value.length) mergeLists(present, value);
       else target[key] = value;
     } else if (isObject(value)) {
-      if (isObject(present)) mergeInto(present as Json, value as Json);
+      if (isObject(present)) mergeInto(present as JsonObject, value as JsonObject);
       else target[key] = value;
     } else if (value !== null && value !== undefined) {
       target[key] = value;
@@ -33,7 +32,8 @@ function mergeLists(target: unknown[], source: unknown[]): void {
     const value = source[index];
     const present = target[index];
     if (Array.isArray(value) && Array.isArray(present) && present.length === value.length) mergeLists(present, value);
-    else if (isObject(value) && isObject(present) && !Array.isArray(value)) mergeInto(present as Json, value as Json);
+    else if (isObject(value) && isObject(present) && !Array.isArray(value))
+      mergeInto(present as JsonObject, value as JsonObject);
     else if (value !== null && value !== undefined) target[index] = value;
   }
 }
@@ -42,7 +42,7 @@ function mergeLists(target: unknown[], source: unknown[]): void {
 export function cloneJson<Value>(value: Value): Value {
   if (Array.isArray(value)) return value.map(cloneJson) as Value;
   if (!isObject(value)) return value;
-  const copy: Json = {};
-  for (const key in value) if (key !== '__proto__') copy[key] = cloneJson((value as Json)[key]);
+  const copy: JsonObject = {};
+  for (const key in value) if (key !== '__proto__') copy[key] = cloneJson((value as JsonObject)[key]);
   return copy as Value;
 }

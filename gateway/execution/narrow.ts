@@ -1,6 +1,6 @@
 /**
  * The part of a document that one request runs: conditions decided, every fragment written out where it is used, on
- * types that the place can have. Planners lose fields under conditions that overlap, and where a fragment is on a union
+ * types that the place can have, without what the caller is denied. Planners lose fields under conditions that overlap, and where a fragment is on a union
  * or an interface that only overlaps with its place.
  */
 import {
@@ -9,6 +9,7 @@ import {
   type FieldNode,
   type FragmentDefinitionNode,
   type GraphQLCompositeType,
+  type GraphQLObjectType,
   type GraphQLSchema,
   getNamedType,
   isAbstractType,
@@ -43,12 +44,15 @@ const isCondition = (directive: string): boolean => directive === 'skip' || dire
 /**
  * @param document passes the validation of the schema
  * @param met the variables of conditions that are true
+ * @param isDenied whether a field of an object type is left out; one that is denied of some types behind an interface is
+ * written out for the others
  */
 export function narrowOperation(
   schema: GraphQLSchema,
   document: DocumentNode,
   operation: OperationDefinitionNode,
   met: ReadonlySet<string>,
+  isDenied?: (type: GraphQLObjectType, fieldName: string) => boolean,
 ): OperationDefinitionNode {
   const fragments = new Map(
     document.definitions.flatMap((definition): [string, FragmentDefinitionNode][] =>
@@ -63,10 +67,16 @@ export function narrowOperation(
   };
   const selection = (node: SelectionNode, parent: GraphQLCompositeType): SelectionNode[] => {
     if (!isIncluded(node.directives, met)) return [];
-    if (node.kind === Kind.FIELD) return [field(node, parent)];
+    if (node.kind === Kind.FIELD) return fields(node, parent);
     const fragment = node.kind === Kind.FRAGMENT_SPREAD ? fragments.get(node.name.value)! : node;
     const condition = fragment.typeCondition ? schema.getType(fragment.typeCondition.name.value) : parent;
     return isCompositeType(condition) ? applied(fragment.selectionSet, condition, parent) : [];
+  };
+  const fields = (node: FieldNode, parent: GraphQLCompositeType): SelectionNode[] => {
+    const types = isDenied ? possibleTypes(parent) : [];
+    const allowed = types.filter((type) => !isDenied?.(type, node.name.value));
+    if (allowed.length === types.length) return [field(node, parent)];
+    return allowed.map((type) => onType(type, [field(node, type)]));
   };
   const field = (node: FieldNode, parent: GraphQLCompositeType): FieldNode => {
     const directives = node.directives?.filter(({ name }) => !isCondition(name.value)) ?? [];
@@ -95,13 +105,20 @@ export function narrowOperation(
         : possibleTypes(condition).filter((type) => own.has(type));
     return targets.flatMap((target): SelectionNode[] => {
       const selections = selected.selections.flatMap((node) => selection(node, target));
-      if (target === parent || selections.length === 0) return selections;
-      const typeCondition = { kind: Kind.NAMED_TYPE, name: { kind: Kind.NAME, value: target.name } } as const;
-      return [{ kind: Kind.INLINE_FRAGMENT, typeCondition, selectionSet: { kind: Kind.SELECTION_SET, selections } }];
+      if (target === parent) return selections;
+      if (selections.length > 0) return [onType(target, selections)];
+      // What is denied is denied of this type: the answer depends on what the object really is.
+      return isDenied ? [onType(target, [placeholder])] : [];
     });
   };
   return { ...operation, selectionSet: selectionSet(operation.selectionSet, schema.getRootType(operation.operation)!) };
 }
+
+const onType = ({ name }: GraphQLCompositeType, selections: SelectionNode[]): SelectionNode => ({
+  kind: Kind.INLINE_FRAGMENT,
+  typeCondition: { kind: Kind.NAMED_TYPE, name: { kind: Kind.NAME, value: name } },
+  selectionSet: { kind: Kind.SELECTION_SET, selections },
+});
 
 /**
  * Whether the selections of a narrowed operation hang on the concrete types behind interface objects.

@@ -4,44 +4,38 @@ import type { JsonObject } from './paths.js';
 import { matchesAny, type TypeMatcher } from './type-matcher.js';
 
 /** Answers undefined for an entity that lacks what the subgraph requires. */
-export type MakeRepresentation = (entity: JsonObject, variables: JsonObject) => JsonObject | undefined;
+export type MakeRepresentation = (entity: JsonObject) => JsonObject | undefined;
 
 /** Writes the selection of `entity` into `out`; false where something required is missing. */
-type Project = (entity: JsonObject, out: JsonObject, variables: JsonObject) => boolean;
+type Project = (entity: JsonObject, out: JsonObject) => boolean;
 
 export function compileRepresentation(
   requires: readonly RequiredSelection[],
   matcher: TypeMatcher,
 ): MakeRepresentation {
   const project = compileSelections(requires, matcher);
-  return (entity, variables) => {
+  return (entity) => {
     const representation: JsonObject = {};
-    return project(entity, representation, variables) && representation.__typename !== undefined
-      ? representation
-      : undefined;
+    return project(entity, representation) && representation.__typename !== undefined ? representation : undefined;
   };
 }
 
 function compileSelections(selections: readonly RequiredSelection[], matcher: TypeMatcher): Project {
   const steps = selections.map((selection) => compileSelection(selection, matcher));
   if (steps.length === 1) return steps[0]!;
-  return (entity, out, variables) => {
-    for (let index = 0; index < steps.length; index += 1) if (!steps[index]!(entity, out, variables)) return false;
+  return (entity, out) => {
+    for (let index = 0; index < steps.length; index += 1) if (!steps[index]!(entity, out)) return false;
     return true;
   };
 }
 
 function compileSelection(selection: RequiredSelection, matcher: TypeMatcher): Project {
   if (selection.kind === 'Field') return compileField(selection, matcher);
-  const { onType, skipIf, includeIf } = selection;
+  const { onType } = selection;
   const names = onType === undefined ? undefined : matchesAny(matcher, [onType]);
   const project = compileSelections(selection.selections, matcher);
-  return (entity, out, variables) => {
-    if (skipIf !== undefined && variables[skipIf] === true) return true;
-    if (includeIf !== undefined && variables[includeIf] !== true) return true;
-    if (names && !names.has(entity.__typename as string)) return true;
-    return project(entity, out, variables);
-  };
+  if (!names) return project;
+  return (entity, out) => !names.has(entity.__typename as string) || project(entity, out);
 }
 
 function compileField({ name, selections }: RequiredSelection & { kind: 'Field' }, matcher: TypeMatcher): Project {
@@ -55,17 +49,17 @@ function compileField({ name, selections }: RequiredSelection & { kind: 'Field' 
   }
   const project = compileSelections(selections, matcher);
   /** Undefined where an object lacks something required. */
-  const copy = (value: unknown, variables: JsonObject): unknown => {
+  const copy = (value: unknown): unknown => {
     if (value === null || typeof value !== 'object') return value;
     if (!Array.isArray(value)) {
       const out: JsonObject = {};
-      return project(value as JsonObject, out, variables) ? out : undefined;
+      return project(value as JsonObject, out) ? out : undefined;
     }
-    const items = value.map((item) => copy(item, variables));
+    const items = value.map(copy);
     return items.includes(undefined) ? undefined : items;
   };
-  return (entity, out, variables) => {
-    const value = copy(entity[name], variables);
+  return (entity, out) => {
+    const value = copy(entity[name]);
     if (value === undefined) return false;
     const present = out[name];
     // Two fragments may ask for different parts of one object.

@@ -22,6 +22,7 @@ import {
   type OperationDefinitionNode,
   type SelectionSetNode,
 } from 'graphql';
+import type { AccessRule } from '../../platform/graphql/access-rules.js';
 import { isIntrospection } from './introspection.js';
 import { placeholder } from './narrow.js';
 import type { JsonObject, ResponsePath } from './paths.js';
@@ -32,8 +33,21 @@ export interface Fault {
   path: ResponsePath;
 }
 
+/** A field that the caller may not ask for. */
+export interface Denial {
+  rule: AccessRule;
+  path: ResponsePath;
+}
+
+/** The rule that denies a field of an object type to the caller; undefined for a field that is allowed. */
+export type DeniedBy = (type: GraphQLObjectType, fieldName: string) => AccessRule | undefined;
+
 /** Shapes the root. @returns null where a null reaches it */
-export type Shape = (data: JsonObject) => { data: JsonObject | null; faults: Fault[] | undefined };
+export type Shape = (data: JsonObject) => {
+  data: JsonObject | null;
+  faults: Fault[] | undefined;
+  denials: Denial[] | undefined;
+};
 
 /** Stands for a null that its position does not allow, on its way up. */
 const invalid = Symbol('invalid');
@@ -43,6 +57,7 @@ interface State {
   path: ResponsePath;
   depth: number;
   faults: Fault[] | undefined;
+  denials: Denial[] | undefined;
 }
 
 type ShapeValue = (value: unknown, state: State) => unknown;
@@ -52,18 +67,21 @@ type FieldNodes = [FieldNode, ...FieldNode[]];
 /**
  * @param operation without fragments and conditions, see narrow.ts
  * @param dataKeyOf the key that a field's value has in the fetched data
+ * @param deniedBy denied fields are null, whatever the data has in their place
  */
 export function compileShape(
   schema: GraphQLSchema,
   operation: OperationDefinitionNode,
   dataKeyOf: (field: FieldNode) => string,
+  deniedBy: DeniedBy,
 ): Shape {
   const rootType = schema.getRootType(operation.operation)!;
-  const shapeRoot = new ShapeCompiler(schema, dataKeyOf).object(rootType, [operation.selectionSet]);
+  const shapeRoot = new ShapeCompiler(schema, dataKeyOf, deniedBy).object(rootType, [operation.selectionSet]);
   return (data) => {
-    const state: State = { path: [], depth: 0, faults: undefined };
+    const state: State = { path: [], depth: 0, faults: undefined, denials: undefined };
     const shaped = shapeRoot(data, state);
-    return { data: shaped === invalid ? null : (shaped as JsonObject), faults: state.faults };
+    const { faults, denials } = state;
+    return { data: shaped === invalid ? null : (shaped as JsonObject), faults, denials };
   };
 }
 
@@ -74,26 +92,48 @@ function fault(state: State, message: string, key?: string | number): void {
   state.faults.push({ message, path });
 }
 
+function deny(state: State, rule: AccessRule, key: string): void {
+  state.denials ??= [];
+  state.denials.push({ rule, path: [...state.path.slice(0, state.depth), key] });
+}
+
 class ShapeCompiler {
   constructor(
     private readonly schema: GraphQLSchema,
     private readonly dataKeyOf: (field: FieldNode) => string,
+    private readonly deniedBy: DeniedBy,
   ) {}
 
   /** A function that reads and writes every field by a constant key. */
   object(type: GraphQLObjectType | GraphQLInterfaceType, selected: SelectionSetNode[]): ShapeValue {
-    const names: string[] = ['invalid', 'fault'];
-    const values: unknown[] = [invalid, fault];
+    const names: string[] = ['invalid', 'fault', 'deny'];
+    const values: unknown[] = [invalid, fault, deny];
     const given = (value: unknown) => {
       names.push(`g${values.length}`);
       values.push(value);
       return names.at(-1)!;
     };
     const fields = this.#collect(type, selected);
+    // All of an object's denials are told, also where the first makes the object null.
+    const denials = [...fields].map(([key, nodes]) => {
+      const rule = this.#denial(type, nodes[0].name.value);
+      return rule ? `deny(state,${given(rule)},${JSON.stringify(key)});` : '';
+    });
     const lines = [...fields].map(([key, nodes]) => this.#fieldCode(type, JSON.stringify(key), nodes, given));
-    const body = `return function(source,state){const out={};const depth=state.depth;let value,shaped;${lines.join('\n')}return out;}`;
+    const body = `return function(source,state){${denials.join('')}const out={};const depth=state.depth;let value,shaped;${lines.join('\n')}return out;}`;
     // Everything in the text is a JSON string or a name made here.
     return new Function(...names, body)(...values) as ShapeValue;
+  }
+
+  /** The rule that denies a field. Where only the interface of an object is known, all objects behind it are denied it. */
+  #denial(type: GraphQLObjectType | GraphQLInterfaceType, fieldName: string): AccessRule | undefined {
+    const rules = this.#denials(type, fieldName);
+    return rules.includes(undefined) ? undefined : rules[0];
+  }
+
+  #denials(type: GraphQLObjectType | GraphQLInterfaceType, fieldName: string): (AccessRule | undefined)[] {
+    const objects = isObjectType(type) ? [type] : this.schema.getPossibleTypes(type);
+    return objects.map((object) => this.deniedBy(object, fieldName));
   }
 
   #fieldCode(
@@ -109,6 +149,7 @@ class ShapeCompiler {
     const fieldType = type.getFields()[name]!.type;
     const required = isNonNullType(fieldType);
     const inner = required ? fieldType.ofType : fieldType;
+    if (this.#denial(type, name)) return required ? 'return invalid;' : `out[${key}]=null;`;
     const onNull = required
       ? `fault(state,${JSON.stringify(`Cannot return null for non-nullable field ${type.name}.${name}.`)},${key});return invalid;`
       : `out[${key}]=null;`;
@@ -167,7 +208,10 @@ class ShapeCompiler {
   #fitsAll(type: GraphQLInterfaceType, selected: SelectionSetNode[]): boolean {
     return selected.every(({ selections }) =>
       selections.every((node) => {
-        if (node.kind === Kind.FIELD) return node === placeholder || node.name.value !== '__typename';
+        if (node.kind === Kind.FIELD) {
+          if (node.name.value === '__typename') return node === placeholder;
+          return new Set(this.#denials(type, node.name.value).map((rule) => rule !== undefined)).size < 2;
+        }
         return node.kind === Kind.INLINE_FRAGMENT && this.#applies(node.typeCondition?.name.value, type);
       }),
     );

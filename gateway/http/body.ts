@@ -1,11 +1,25 @@
 /** Reads request bodies within a bound, inflating gzip; the bound holds for what comes out. */
 import type { IncomingMessage } from 'node:http';
-import { createGunzip, type Gunzip } from 'node:zlib';
+import { promisify } from 'node:util';
+import { createGunzip, type Gunzip, gunzip } from 'node:zlib';
 import { HarborwatchError } from '../../platform/errors.js';
 
 /** The client broke off: there is nobody to answer. */
 export class ClientGone extends Error {
   override readonly name = 'ClientGone';
+}
+
+/** Bodies that were read as they came, before their route asks for them. */
+const rawBodies = new WeakMap<IncomingMessage, Buffer>();
+
+/**
+ * Reads a body as it came over the wire, which is what a signature is of; `readBody` answers it afterwards.
+ * @throws PAYLOAD_TOO_LARGE, ClientGone
+ */
+export async function readRawBody(request: IncomingMessage, limitBytes: number): Promise<Buffer> {
+  const raw = await collect(request, limitBytes, 'identity');
+  rawBodies.set(request, raw);
+  return raw;
 }
 
 /**
@@ -14,19 +28,34 @@ export class ClientGone extends Error {
  * @param limitBytes the most bytes after inflation
  * @throws PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE for another encoding, BAD_USER_INPUT for broken gzip, ClientGone
  */
-export function readBody(request: IncomingMessage, limitBytes: number): Promise<Buffer> {
+export async function readBody(request: IncomingMessage, limitBytes: number): Promise<Buffer> {
+  const encoding = request.headers['content-encoding']?.toLowerCase() ?? 'identity';
+  if (encoding !== 'identity' && encoding !== 'gzip') throw unsupportedEncoding(encoding);
+  const raw = rawBodies.get(request);
+  if (!raw) return collect(request, limitBytes, encoding);
+  if (raw.length > limitBytes) throw tooLarge(limitBytes);
+  return encoding === 'gzip' ? inflate(raw, limitBytes) : raw;
+}
+
+async function inflate(raw: Buffer, limitBytes: number): Promise<Buffer> {
+  try {
+    return await promisify(gunzip)(raw, { maxOutputLength: limitBytes });
+  } catch (error) {
+    throw (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE' ? tooLarge(limitBytes) : notGzip();
+  }
+}
+
+function collect(request: IncomingMessage, limitBytes: number, encoding: 'identity' | 'gzip'): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    const encoding = request.headers['content-encoding']?.toLowerCase() ?? 'identity';
-    if (encoding !== 'identity' && encoding !== 'gzip') return reject(unsupportedEncoding(encoding));
     if (Number(request.headers['content-length'] ?? 0) > limitBytes) return reject(tooLarge(limitBytes));
 
     const chunks: Buffer[] = [];
     let size = 0;
-    let gunzip: Gunzip | undefined;
+    let inflating: Gunzip | undefined;
     const settle = (): void => {
       request.off('data', take).off('end', end).off('error', brokenOff).off('close', brokenOff);
-      if (gunzip) request.unpipe(gunzip);
-      gunzip?.destroy();
+      if (inflating) request.unpipe(inflating);
+      inflating?.destroy();
       // What is left is dropped, or the connection could not take its next request.
       request.resume();
     };
@@ -50,13 +79,13 @@ export function readBody(request: IncomingMessage, limitBytes: number): Promise<
     request.on('error', brokenOff).on('close', brokenOff);
     if (encoding === 'identity') request.on('data', take).on('end', end);
     else {
-      gunzip = createGunzip();
+      inflating = createGunzip();
       // An error behind the end of our interest has nobody else to hear it.
-      gunzip
+      inflating
         .on('error', () => stop(notGzip()))
         .on('data', take)
         .on('end', end);
-      request.pipe(gunzip);
+      request.pipe(inflating);
     }
   });
 }

@@ -6,14 +6,13 @@ import { isUtf8 } from 'node:buffer';
 import { HeaderMap } from '@apollo/server';
 import type { Config, OperationLimits } from '../../platform/config.js';
 import { fail } from '../../platform/errors.js';
-import { identityKey } from '../../platform/identity.js';
 import { isJsonObject } from '../../platform/json.js';
 import type { Logger } from '../../platform/logging.js';
 import { formatError } from '../apollo.js';
-import type { RequestContext } from '../context.js';
+import { callerKey, type RequestContext } from '../context.js';
 import type { CompiledOperation } from '../execution/compiled-operation.js';
 import type { FederatedGateway } from '../federated-gateway.js';
-import type { Graph } from '../graph.js';
+import { compiledFor, type Graph } from '../graph.js';
 import { checkNesting } from '../limits/json-depth.js';
 import { checkText } from '../limits/operation-limits.js';
 import type { Variables } from '../sources/source.js';
@@ -51,37 +50,51 @@ interface GraphQLRequest {
 /** The route `/graphql`. */
 export function graphqlRoute(options: GraphQLRouteOptions): Route {
   const { graph, config, onAnswered } = options;
-  const runCompiled = createWarmPath(options);
+  const warmPath = createWarmPath(options);
   return {
     path: '/graphql',
     methods: ['GET', 'POST'],
     authenticated: true,
+    bodyLimitBytes: config.graphqlBodyBytes,
+    chargesByCost: true,
     async handle(exchange) {
       const started = performance.now();
-      const { request } = exchange;
-      const text = request.method === 'POST' ? await readJsonText(exchange, config.graphqlBodyBytes) : undefined;
+      const { request, charge } = exchange;
+      const sent = request.method === 'POST' ? await readJson(exchange, config.graphqlBodyBytes) : undefined;
       if (request.headers.accept?.includes('text/event-stream')) {
-        return options.streamEvents(exchange, text === undefined ? undefined : readRequest(text, graph));
+        return options.streamEvents(exchange, sent && readRequest(sent, graph));
       }
       const context = contextOf(exchange, config.forwardHeaders);
       // They are part of who the caller is, so a cache must not give one what it kept for another.
       if (config.forwardHeaders.length > 0) appendVary(exchange.response, ...config.forwardHeaders);
-      const { warm, body } = text === undefined ? {} : runCompiled(exchange, context, text);
-      const answered = warm && (await warm.answer);
+      const { warm, body } = sent ? warmPath.find(exchange, context, sent) : {};
+      if (!warm) await charge?.take(1);
+      else if (charge?.isLimited) await charge.take(graph.gateway.unitsOf(warm.compiled, warm.variables));
+      const answered = warm && (await warmPath.run(warm, context));
       await sendAnswer(exchange, answered ?? (await askApollo(graph, exchange, context, body)));
       if (!onAnswered || !exchange.identity) return;
-      const named = answered ? warm!.operation : describe(body);
+      const { kind, name } = warm?.compiled ?? {};
+      const named = answered ? { action: kind!, operation: name ?? null } : describe(body);
       onAnswered(exchange, { ...named, responseMs: performance.now() - started });
     },
   };
 }
 
-interface WarmAnswer {
-  operation: { action: string; operation: string | null };
-  /** Undefined where the request itself is at fault, which Apollo Server tells. */
-  answer: Promise<Answer | undefined>;
+/** A request whose operation is compiled. */
+interface WarmRequest {
+  compiled: CompiledOperation;
+  variables: Variables | undefined;
+  contentType: string;
   /** The request's JSON, with the text of a persisted operation in it. */
   body: unknown;
+  /** Equal for requests that may be answered by one execution; undefined where none is shared. */
+  key: string | undefined;
+}
+
+interface InFlight {
+  request: WarmRequest;
+  /** Undefined where the request itself is at fault, which Apollo Server tells. */
+  answer: Promise<Answer | undefined>;
 }
 
 /**
@@ -89,16 +102,11 @@ interface WarmAnswer {
  * body, unless a mutation ended between them; mutations never do.
  */
 function createWarmPath({ graph, config, logger }: GraphQLRouteOptions) {
-  const { gateway, metrics, schemaIsPublic } = graph;
-  const inFlight = new Map<string, WarmAnswer>();
+  const { gateway, metrics } = graph;
+  const inFlight = new Map<string, InFlight>();
   const share = config.shareInFlight === 'on';
 
-  const run = async (
-    compiled: CompiledOperation,
-    variables: Variables | undefined,
-    context: RequestContext,
-    contentType: string,
-  ) => {
+  const execute = async ({ compiled, variables, contentType }: WarmRequest, context: RequestContext) => {
     const result = await gateway.run(compiled, variables, context);
     if (result.data === undefined) return undefined;
     const errors = result.errors?.map((error) => formatError(error, logger));
@@ -106,38 +114,42 @@ function createWarmPath({ graph, config, logger }: GraphQLRouteOptions) {
     return { status: 200, contentType, body, cacheControl: result.cacheControl } satisfies Answer;
   };
 
-  return (exchange: Exchange, context: RequestContext, text: string): { warm?: WarmAnswer; body: unknown } => {
-    const contentType = contentTypeFor(exchange.request.headers.accept);
-    const key = share ? `${contentType}\n${gateway.mutations}\n${scopeOf(context)}\n${text}` : '';
-    const shared = share ? inFlight.get(key) : undefined;
-    if (shared) {
-      metrics.count('sharedExecutions');
-      return { warm: shared, body: shared.body };
-    }
-    const body = readRequest(text, graph);
-    const request = plainRequest(body, gateway);
-    if (contentType === undefined || !request) return { body };
-    const compiled = gateway.compiled(request.query, request.operationName);
-    if (!compiled || compiled.kind === 'subscription') return { body };
-    if (compiled.introspects && !exchange.identity && !schemaIsPublic) return { body };
-    const answer = run(compiled, request.variables, context, contentType);
-    const warm = { operation: { action: compiled.kind, operation: compiled.name ?? null }, answer, body };
-    if (share && compiled.kind === 'query') {
-      inFlight.set(key, warm);
-      const ended = () => inFlight.delete(key);
-      answer.then(ended, ended);
-    }
-    return { warm, body };
+  return {
+    /** The request as it can run at once; without `warm` Apollo Server has to look at it. */
+    find({ request }: Exchange, context: RequestContext, sent: SentJson): { warm?: WarmRequest; body: unknown } {
+      const contentType = contentTypeFor(request.headers.accept);
+      const key = share ? `${contentType}\n${gateway.mutations}\n${callerKey(context)}\n${sent.text}` : undefined;
+      const known = key === undefined ? undefined : inFlight.get(key)?.request;
+      if (known) return { warm: known, body: known.body };
+      const body = readRequest(sent, graph);
+      const plain = plainRequest(body, gateway);
+      if (contentType === undefined || !plain) return { body };
+      const compiled = compiledFor(graph, context, plain.query, plain.operationName);
+      return compiled ? { warm: { compiled, variables: plain.variables, contentType, body, key }, body } : { body };
+    },
+
+    /** Executes it, or joins an equal one that is being executed. */
+    run(request: WarmRequest, context: RequestContext): Promise<Answer | undefined> {
+      const { key, compiled } = request;
+      const shared = key === undefined ? undefined : inFlight.get(key);
+      if (shared) {
+        metrics.count('sharedExecutions');
+        return shared.answer;
+      }
+      const answer = execute(request, context);
+      if (key !== undefined && compiled.kind === 'query') {
+        inFlight.set(key, { request, answer });
+        const ended = () => inFlight.delete(key);
+        answer.then(ended, ended);
+      }
+      return answer;
+    },
   };
 }
 
-/** Callers of the same scope may be given the same answer. */
-const scopeOf = ({ identity, forwardedHeaders }: RequestContext): string =>
-  forwardedHeaders ? `${identityKey(identity)} ${JSON.stringify(forwardedHeaders)}` : identityKey(identity);
-
 /** The JSON of a request, with the text of a persisted operation in it. @throws BAD_USER_INPUT, as `resolvePersisted` */
-function readRequest(text: string, { limits, persisted }: Graph): unknown {
-  const body = parseBody(text, limits);
+function readRequest(sent: SentJson, { limits, persisted }: Graph): unknown {
+  const body = parseBody(sent, limits);
   return isJsonObject(body) ? resolvePersisted(persisted, body) : body;
 }
 
@@ -189,6 +201,7 @@ const contextOf = (exchange: Exchange, forwardHeaders: readonly string[]): Reque
   deadline: exchange.deadline,
   span: exchange.span,
   traceHeaders: exchange.traceHeaders,
+  charge: exchange.charge,
   ...(forwardHeaders.length > 0 ? { forwardedHeaders: forwardedFrom(exchange.request, forwardHeaders) } : {}),
 });
 
@@ -210,6 +223,8 @@ async function askApollo(
     httpGraphQLRequest: { method: request.method ?? 'GET', headers, search, body },
     context: async () => ({ ...context, outcome }),
   });
+  // What the operation costs was known only when it was parsed.
+  if (context.charge?.refusal) throw context.charge.refusal;
   if (answer.body.kind !== 'complete') throw new Error('Apollo Server answered in parts, which nothing here asks for.');
   for (const [name, value] of answer.headers) response.setHeader(name, value);
   const contentType = answer.headers.get('content-type') ?? 'application/json; charset=utf-8';
@@ -235,19 +250,25 @@ function describe(request: unknown): { action: string; operation: string | null 
 /** JSON over a network is UTF-8 (RFC 8259); another character set would be read as something else. */
 const jsonType = /^application\/json\s*(;\s*(charset\s*=\s*"?utf-?8"?\s*)?)?$/i;
 
-async function readJsonText({ request }: Exchange, limitBytes: number): Promise<string> {
-  const body = await readBody(request, limitBytes);
+/** JSON as it was sent, not parsed yet. */
+interface SentJson {
+  bytes: Buffer;
+  text: string;
+}
+
+async function readJson({ request }: Exchange, limitBytes: number): Promise<SentJson> {
+  const bytes = await readBody(request, limitBytes);
   if (!jsonType.test(request.headers['content-type'] ?? '')) {
     fail('UNSUPPORTED_MEDIA_TYPE', 'GraphQL over POST takes the content type application/json, in UTF-8.', {
       argument: 'Content-Type',
     });
   }
-  if (!isUtf8(body)) fail('BAD_USER_INPUT', 'The body is not UTF-8.', { argument: 'body' });
-  return body.toString('utf8');
+  if (!isUtf8(bytes)) fail('BAD_USER_INPUT', 'The body is not UTF-8.', { argument: 'body' });
+  return { bytes, text: bytes.toString('utf8') };
 }
 
-function parseBody(text: string, limits: OperationLimits): unknown {
-  checkNesting(Buffer.from(text), limits);
+function parseBody({ bytes, text }: SentJson, limits: OperationLimits): unknown {
+  checkNesting(bytes, limits);
   try {
     return JSON.parse(text);
   } catch (error) {

@@ -1,5 +1,6 @@
 /** Bulk ingest: `POST /ingest/{dataset}` takes NDJSON, also gzipped, and goes through the graph's own `ingestEvents`. */
 import { fail } from '../../platform/errors.js';
+import { isSignedIn } from '../../platform/identity.js';
 import type { RunOperation } from '../internal-operations.js';
 import { readBody } from './body.js';
 import type { OnAnswered } from './graphql-route.js';
@@ -22,10 +23,11 @@ export function ingestRoute(run: RunOperation, bodyLimitBytes: number, onAnswere
     path: '/ingest/',
     methods: ['POST'],
     authenticated: true,
+    bodyLimitBytes,
     async handle(exchange) {
       const started = performance.now();
       const { request, response, url, identity, remoteIp } = exchange;
-      if (!identity) fail('UNAUTHENTICATED', 'Send the access token as `Authorization: Bearer <token>`.');
+      if (!isSignedIn(identity)) fail('UNAUTHENTICATED', 'Send the access token as `Authorization: Bearer <token>`.');
       const dataset = decodePath(url.pathname.slice('/ingest/'.length));
       const lines = parseNdjson(await readBody(request, bodyLimitBytes));
       const input = { dataset, events: lines.events, batchId: url.searchParams.get('batchId') };

@@ -1,16 +1,19 @@
 /** The HTTP door: plain node:http, one route a line. */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { Authenticator } from '../../platform/authentication/authenticator.js';
+import { signedRequest } from '../../platform/authentication/signed-requests.js';
 import type { Clock } from '../../platform/clock.js';
 import type { Config } from '../../platform/config.js';
-import { errorRegistry, fail, HarborwatchError } from '../../platform/errors.js';
+import { errorRegistry, fail, HarborwatchError, toErrorPayload } from '../../platform/errors.js';
 import type { Identity } from '../../platform/identity.js';
 import type { Logger } from '../../platform/logging.js';
 import type { GatewayMetrics } from '../../platform/metrics.js';
-import type { Tokens } from '../../platform/tokens.js';
 import { passedOnTrace, type TraceSpan, type Tracing } from '../../platform/tracing.js';
-import { authenticate } from '../identity.js';
-import { ClientGone, discardBody } from './body.js';
+import type { CallerLimits } from '../limits/caller-limits.js';
+import type { Charge } from '../limits/charge.js';
+import { ClientGone, discardBody, readRawBody } from './body.js';
 import { createCors } from './cors.js';
+import { createRemoteAddress } from './remote-address.js';
 import { setSecurityHeaders } from './security-headers.js';
 
 /** A request with everything that the routes need to know of it. */
@@ -23,6 +26,8 @@ export interface Exchange {
   remoteIp: string | null;
   /** When the answer must have gone out, in milliseconds since the epoch. */
   deadline: number;
+  /** What the request is charged; undefined where nobody is held to limits. */
+  charge?: Charge | undefined;
   /** The request's span, where traces are on; steps of the answer are its children. */
   span?: TraceSpan | undefined;
   /** W3C trace context that calls of subgraphs send on: the span's, or the caller's as it came. */
@@ -35,6 +40,10 @@ export interface Route {
   methods: string[];
   /** False for routes that anybody may ask without a token being looked at. */
   authenticated: boolean;
+  /** The largest body that it takes, as it comes; none where absent. What a signature is of is read before the route. */
+  bodyLimitBytes?: number;
+  /** Charges requests itself, by what they cost, and each of them at least once. Else every request costs one unit. */
+  chargesByCost?: boolean;
   handle(exchange: Exchange): Promise<void>;
 }
 
@@ -81,6 +90,9 @@ const jsonHeaders = (text: string) => ({
 /** How long the rest of a body that is too large is taken in, so that its sender reads the answer. */
 const discardMs = 1_000;
 
+/** When to try again where nobody knows better. */
+const retrySeconds = 10;
+
 /** Answers an error in GraphQL's shape, with the HTTP status of its code. */
 export function sendError(
   exchange: Pick<Exchange, 'request' | 'response' | 'requestId'>,
@@ -95,12 +107,12 @@ export function sendError(
   const known = error instanceof HarborwatchError ? error : undefined;
   if (!known) logger.error({ err: error, requestId }, 'unexpected error');
   const code = known?.code ?? 'INTERNAL_SERVER_ERROR';
-  const message = known?.message ?? 'Something went wrong on our side; it was logged.';
-  const extensions = { code, ...known?.details, ...(known ? {} : { requestId }) };
   const { status } = errorRegistry[code];
-  const body = { errors: [{ message, extensions }] };
+  const unexpected = { message: 'Something went wrong on our side; it was logged.', extensions: { code, requestId } };
+  const body = { errors: [known ? toErrorPayload(known) : unexpected] };
   const headers: Record<string, string> = { 'cache-control': 'no-store' };
   if (status === 401) headers['www-authenticate'] = 'Bearer';
+  if (status === 429) headers['retry-after'] = String(known?.details.retryAfterSeconds ?? retrySeconds);
   if (code !== 'PAYLOAD_TOO_LARGE' || request.complete) {
     sendJson(response, status, body, headers);
     return;
@@ -115,22 +127,23 @@ export function sendError(
 }
 
 export interface ListenerOptions {
-  config: Pick<Config, 'corsOrigins' | 'operationTimeoutMs' | 'tlsCertFile'>;
+  config: Pick<Config, 'corsOrigins' | 'operationTimeoutMs' | 'tlsCertFile' | 'trustedProxies'>;
   logger: Logger;
   clock: Clock;
-  /** What access tokens are checked with; undefined where nobody has to show one. */
-  tokens: Tokens | undefined;
-  /** Refuses callers without one. Default false. */
-  requiresToken?: boolean;
+  /** Tells who asks; undefined where nobody has to show anything. */
+  authenticator: Authenticator | undefined;
+  /** What callers are held to; undefined for no limits. */
+  callerLimits?: CallerLimits | undefined;
   metrics?: GatewayMetrics | undefined;
   tracing?: Tracing | undefined;
 }
 
 /** The listener that finds the route, the caller and the errors. */
 export function createListener(options: ListenerOptions, routes: Route[]): RequestListener {
-  const { config, clock, logger, tokens, metrics, tracing } = options;
+  const { config, clock, logger, authenticator, callerLimits, metrics, tracing } = options;
   const cors = createCors(config.corsOrigins);
   const isSecure = config.tlsCertFile !== undefined;
+  const remoteAddress = createRemoteAddress(config.trustedProxies);
   const exact = new Map(routes.map((route) => [route.path, route]));
   const prefixes = routes.filter(({ path }) => path !== '/' && path.endsWith('/'));
   const find = (path: string) => exact.get(path) ?? prefixes.find((route) => path.startsWith(route.path));
@@ -160,15 +173,29 @@ export function createListener(options: ListenerOptions, routes: Route[]): Reque
     return span;
   };
 
+  /** Mistakes are charged as well, to the address where nobody knows the caller. @returns why even that is refused */
+  const chargeMistake = async (known: Charge | undefined, remoteIp: string | null, response: ServerResponse) => {
+    const charge = known ?? (await callerLimits?.charge({ identity: undefined, remoteIp }, response));
+    try {
+      if (!charge?.refusal && !response.headersSent) await charge?.take(1);
+      return charge?.refusal;
+    } catch (error) {
+      return error;
+    }
+  };
+
   return async (request, response) => {
     const given = request.headers['x-request-id'];
     const requestId = typeof given === 'string' && requestIdPattern.test(given) ? given : crypto.randomUUID();
     response.setHeader('x-request-id', requestId);
     setSecurityHeaders(response, isSecure);
+    const remoteIp = remoteAddress(request);
     let span: TraceSpan | undefined;
+    let route: Route | undefined;
+    let charge: Charge | undefined;
     try {
       const url = addressOf(request);
-      const route = find(url.pathname);
+      route = find(url.pathname);
       span = observe(request, response, route);
       if (!route) fail('NOT_FOUND', `There is nothing at ${url.pathname.slice(0, 200)}. GraphQL is at /graphql.`);
       if (request.method === 'OPTIONS') {
@@ -184,27 +211,38 @@ export function createListener(options: ListenerOptions, routes: Route[]): Reque
         fail('METHOD_NOT_ALLOWED', `${route.path} takes ${route.methods.join(' or ')}, not ${request.method}.`);
       }
       const deadline = clock.now() + config.operationTimeoutMs;
-      // Without a token there is nothing to wait for.
-      const { authorization } = request.headers;
-      const identity =
-        route.authenticated && tokens && (authorization !== undefined || options.requiresToken)
-          ? await authenticate(tokens, authorization, requestId, deadline, options.requiresToken)
-          : undefined;
+      const { bodyLimitBytes = 0, authenticated } = route;
+      const identity = authenticated
+        ? await authenticator?.authenticate({
+            authorization: request.headers.authorization,
+            signed: signedRequest(request.headers, () => readRawBody(request, bodyLimitBytes)),
+            requestId,
+            remoteIp,
+            deadline,
+          })
+        : undefined;
+      if (route.authenticated) {
+        charge = await callerLimits?.charge({ identity, remoteIp }, response);
+        charge?.check();
+        if (!route.chargesByCost) await charge?.take(1);
+      }
       await route.handle({
         request,
         response,
         url,
         identity,
         requestId,
-        remoteIp: request.socket.remoteAddress ?? null,
+        remoteIp,
         deadline,
+        charge,
         span,
         traceHeaders: span ? span.headers() : passedOnTrace(request.headers),
       });
     } catch (error) {
       if (error instanceof ClientGone) return;
       if (span && !(error instanceof HarborwatchError)) span.fail('INTERNAL_SERVER_ERROR');
-      sendError({ request, response, requestId }, error, logger);
+      const refusal = route?.authenticated ? await chargeMistake(charge, remoteIp, response) : undefined;
+      sendError({ request, response, requestId }, refusal ?? error, logger);
     }
   };
 }

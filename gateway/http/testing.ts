@@ -21,7 +21,7 @@ export async function serveRoutes(
 ): Promise<TestServer> {
   const config = loadConfig(settings);
   const logger = options.logger ?? createLogger('test', 'silent');
-  const listener = createListener({ config, logger, clock: systemClock, tokens: undefined, ...options }, routes);
+  const listener = createListener({ config, logger, clock: systemClock, authenticator: undefined, ...options }, routes);
   const web = await createWebServer(config, listener, logger, certificateCheckMs);
   const port = await web.listen(0, '127.0.0.1');
   const scheme = config.tlsCertFile === undefined ? 'http' : 'https';

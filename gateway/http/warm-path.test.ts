@@ -1,9 +1,11 @@
 /** What holds for operations that are compiled already as it does for those that are new. */
 import type { ServerResponse } from 'node:http';
 import { afterEach, expect, it } from 'vitest';
+import { Authenticator } from '../../platform/authentication/authenticator.js';
+import { generateSigningKey, TokenKeys } from '../../platform/authentication/token-keys.js';
+import { Tokens } from '../../platform/authentication/tokens.js';
 import { systemClock } from '../../platform/clock.js';
 import { loadConfig } from '../../platform/config.js';
-import { generateSigningKey, Tokens } from '../../platform/tokens.js';
 import { eventually } from '../../tests/setup/until.js';
 import { startEdge } from '../edge.js';
 import { startGraph } from '../graph.js';
@@ -27,7 +29,7 @@ async function start(answer: Answerer, settings: Record<string, string> = {}, sh
   closing.push(subgraph.close);
   const { supergraphSdl } = composeSupergraph([{ name: 'shop', sdl }]);
   const supergraphAt = (url: string) => supergraphSdl.replace('http://shop.subgraph.invalid/', url);
-  const tokens = new Tokens(await generateSigningKey(), 900);
+  const tokens = new Tokens(TokenKeys.fromText(await generateSigningKey()), 900);
   const sources: { url: string; closed: boolean }[] = [];
   const graph = await startGraph({
     config,
@@ -52,7 +54,7 @@ async function start(answer: Answerer, settings: Record<string, string> = {}, sh
     config,
     logger: quiet,
     clock: systemClock,
-    tokens: sharesIdentity ? undefined : tokens,
+    authenticator: sharesIdentity ? undefined : new Authenticator({ tokens, logger: quiet }),
     graph,
     routes: [],
     port: 0,
@@ -68,7 +70,8 @@ async function start(answer: Answerer, settings: Record<string, string> = {}, sh
     return { status: response.status, headers: response.headers, body: (await response.json()) as any };
   };
   const tokenOf = async (userId: string) => {
-    const claims = { userId, orgId: 'one', tier: 'PRO' as const, capabilities: [] };
+    const session = { sessionId: crypto.randomUUID(), accessVersion: 1 };
+    const claims = { userId, orgId: 'one', tier: 'PRO' as const, capabilities: [], ...session };
     return { authorization: `Bearer ${(await tokens.issue(claims, Date.now())).token}` };
   };
   return { ...graph, ask, tokenOf, subgraph, sources, supergraphAt };

@@ -32,13 +32,6 @@ function toNode(node: ApolloNode, path: Path): PlanNode {
       return { kind: node.kind, nodes: node.nodes.map((child) => toNode(child, path)) };
     case 'Flatten':
       return toNode(node.node, [...path, ...node.path.map(String)]);
-    case 'Condition':
-      return {
-        kind: 'Condition',
-        variable: node.condition,
-        ifClause: node.ifClause && toNode(node.ifClause, path),
-        elseClause: node.elseClause && toNode(node.elseClause, path),
-      };
     case 'Fetch':
       return toFetch(node, path);
     default:

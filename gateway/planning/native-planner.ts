@@ -59,13 +59,6 @@ function toNode(node: HiveNode, path: Path): PlanNode {
       return { kind: node.kind, nodes: node.nodes.map((child) => toNode(child, path)) };
     case 'Flatten':
       return toNode(node.node, [...path, ...toPath(node.path)]);
-    case 'Condition':
-      return {
-        kind: 'Condition',
-        variable: node.condition,
-        ifClause: node.ifClause && toNode(node.ifClause, path),
-        elseClause: node.elseClause && toNode(node.elseClause, path),
-      };
     case 'Fetch':
       return toFetch(node, path);
     case 'BatchFetch':
@@ -128,13 +121,11 @@ function toRequired(hive: HiveSelection[]): { selections: RequiredSelection[]; r
     list.map((selection) => {
       switch (selection.kind) {
         case 'InlineFragment': {
-          const { typeCondition, skipIf, includeIf } = selection;
+          const { typeCondition } = selection;
           return {
             kind: 'InlineFragment',
             onType: typeCondition,
             selections: convert(selection.selections, [...path, { onTypes: [typeCondition] }]),
-            ...(skipIf === undefined || skipIf === null ? {} : { skipIf }),
-            ...(includeIf === undefined || includeIf === null ? {} : { includeIf }),
           };
         }
         case 'Field': {

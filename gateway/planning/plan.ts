@@ -7,7 +7,7 @@ export interface QueryPlan {
   subscription?: RootFetch;
 }
 
-export type PlanNode = SequenceNode | ParallelNode | ConditionNode | FetchNode;
+export type PlanNode = SequenceNode | ParallelNode | FetchNode;
 
 export interface SequenceNode {
   kind: 'Sequence';
@@ -19,20 +19,11 @@ export interface ParallelNode {
   nodes: PlanNode[];
 }
 
-/** Runs one of its clauses, by a boolean variable of the operation. */
-export interface ConditionNode {
-  kind: 'Condition';
-  variable: string;
-  ifClause: PlanNode | undefined;
-  elseClause: PlanNode | undefined;
-}
-
 export type FetchNode = RootFetch | EntityFetch;
 
 /** All fetches below a node, in the order of the plan. */
 export function fetchesOf(node: PlanNode | undefined): FetchNode[] {
   if (!node) return [];
-  if (node.kind === 'Condition') return [...fetchesOf(node.ifClause), ...fetchesOf(node.elseClause)];
   return 'nodes' in node ? node.nodes.flatMap(fetchesOf) : [node];
 }
 
@@ -83,13 +74,7 @@ export interface OnTypes {
 
 export type RequiredSelection =
   | { kind: 'Field'; name: string; selections?: RequiredSelection[] }
-  | {
-      kind: 'InlineFragment';
-      onType: string | undefined;
-      selections: RequiredSelection[];
-      skipIf?: string;
-      includeIf?: string;
-    };
+  | { kind: 'InlineFragment'; onType: string | undefined; selections: RequiredSelection[] };
 
 /** A change of fetched data or of a representation: `path` ends with the key that is set or renamed. */
 export type Rewrite =

@@ -38,8 +38,12 @@ let apollo: Promise<ApolloParts> | undefined;
 let native: Promise<HivePlanner> | undefined;
 
 async function loadApollo(): Promise<ApolloParts> {
-  const { operationFromDocument, Supergraph } = await import('@apollo/federation-internals');
-  const supergraph = Supergraph.build(supergraphSdl, { validateSupergraph: true });
+  const {
+    operationFromDocument,
+    ROUTER_SUPPORTED_SUPERGRAPH_FEATURES: supportedFeatures,
+    Supergraph,
+  } = await import('@apollo/federation-internals');
+  const supergraph = Supergraph.build(supergraphSdl, { supportedFeatures, validateSupergraph: true });
   return { supergraph, api: supergraph.apiSchema(), operationFromDocument };
 }
 

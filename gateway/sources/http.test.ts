@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { generateSigningKey } from '../../platform/authentication/token-keys.js';
 import { HopSigner } from '../../platform/hop-tokens.js';
 import { createGatewayMetrics } from '../../platform/metrics.js';
-import { generateSigningKey } from '../../platform/tokens.js';
 import { eventually } from '../../tests/setup/until.js';
 import type { HttpSource, HttpSourceOptions } from './http.js';
 import { observed } from './observed.js';

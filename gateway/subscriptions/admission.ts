@@ -2,6 +2,7 @@
 import { fail } from '../../platform/errors.js';
 import type { Identity } from '../../platform/identity.js';
 import type { GatewayMetrics } from '../../platform/metrics.js';
+import type { CallerLimits } from '../limits/caller-limits.js';
 
 export class Admission {
   #open = 0;
@@ -10,11 +11,13 @@ export class Admission {
   /**
    * @param max how many may be open altogether
    * @param maxPerUser how many of one user; callers without an identity share the other limit alone
+   * @param callerLimits counts those of an organisation over all processes
    */
   constructor(
     private readonly max: number,
     private readonly maxPerUser: number,
     private readonly metrics: Pick<GatewayMetrics, 'begin' | 'end'>,
+    private readonly callerLimits: Pick<CallerLimits, 'connect'> | undefined,
   ) {}
 
   /** @returns what to call once when the connection is closed. @throws TOO_MANY_STREAMS */
@@ -31,10 +34,23 @@ export class Admission {
     };
   }
 
-  /** @returns what to call once when the user's connection is closed. @throws TOO_MANY_STREAMS */
-  enterAs(identity: Identity | undefined): () => void {
+  /** @returns what to call once when the caller's connection is closed. @throws TOO_MANY_STREAMS, TOO_MANY_CONNECTIONS */
+  async enterAs(identity: Identity | undefined): Promise<() => void> {
     if (!identity) return () => {};
-    const user = `${identity.orgId} ${identity.subject.id}`;
+    const leaveUser = this.#enterUser(`${identity.orgId} ${identity.subject.id}`);
+    try {
+      const leaveOrg = await this.callerLimits?.connect(identity);
+      return () => {
+        leaveUser();
+        leaveOrg?.();
+      };
+    } catch (error) {
+      leaveUser();
+      throw error;
+    }
+  }
+
+  #enterUser(user: string): () => void {
     const open = this.#byUser.get(user) ?? 0;
     if (open >= this.maxPerUser) {
       const message = `This user has ${this.maxPerUser} connections open already. Close one first.`;

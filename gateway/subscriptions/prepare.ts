@@ -2,10 +2,12 @@
 import { type DocumentNode, GraphQLError, type GraphQLFormattedError, getOperationAST } from 'graphql';
 import type { OperationLimits } from '../../platform/config.js';
 import { fail } from '../../platform/errors.js';
+import type { Identity } from '../../platform/identity.js';
 import { isJsonObject } from '../../platform/json.js';
 import type { RequestContext } from '../context.js';
 import type { FederatedGateway } from '../federated-gateway.js';
 import { type PersistedOperations, resolvePersisted } from '../http/persisted-operations.js';
+import { type Charge, unitsOf } from '../limits/charge.js';
 import { parseOperation, validateOperation } from '../limits/operation-limits.js';
 import type { Variables } from '../sources/source.js';
 import type { Subscribed } from './execution.js';
@@ -35,7 +37,7 @@ export type Prepared =
   | { kind: 'refused'; errors: readonly GraphQLFormattedError[]; early: boolean };
 
 /** Who asks; `identity` may answer differently for each. */
-export type Caller = Pick<RequestContext, 'identity' | 'remoteIp' | 'forwardedHeaders'>;
+export type Caller = Pick<RequestContext, 'identity' | 'remoteIp' | 'forwardedHeaders' | 'charge'>;
 
 const refuse = (errors: readonly GraphQLFormattedError[], early = true): Prepared => ({
   kind: 'refused',
@@ -85,12 +87,20 @@ export function checkDocument(
   }
 }
 
-/** Compiles a subscription and checks what was sent with it; other operations are only told apart. Never throws. */
+/**
+ * Compiles a subscription and checks what was sent with it; other operations are only told apart.
+ * @param identity who asks: what the caller may not ask for is refused
+ * @param charge what opening it is charged to
+ * @throws RATE_LIMITED
+ */
 export async function prepare(
   gateway: FederatedGateway,
   { query: text, operationName, variables, extensions }: OperationRequest,
   limits: OperationLimits,
+  identity: Identity | undefined,
+  charge?: Charge,
 ): Promise<Prepared> {
+  await charge?.take(1);
   const query = text ?? gateway.textOf(hashIn(extensions));
   if (query === undefined) return { kind: 'unknown' };
   let compiled = gateway.compiled(query, operationName);
@@ -100,7 +110,7 @@ export async function prepare(
     const { operation } = getOperationAST(checked, operationName)!;
     if (operation !== 'subscription') return { kind: operation };
     try {
-      compiled = await gateway.compile(checked, query, operationName);
+      compiled = await gateway.compile(checked, query, operationName, identity);
     } catch (error) {
       return refuse([toPlanError(error)]);
     }
@@ -109,10 +119,13 @@ export async function prepare(
   if (kind !== 'subscription') return { kind };
   const coerced = compiled.coerce(variables);
   if ('errors' in coerced) return refuse(coerced.errors, false);
-  const tooCostly = gateway.costError(compiled, coerced.raw);
+  const cost = compiled.cost(coerced.raw);
+  const tooCostly = gateway.costError(cost);
   if (tooCostly) return refuse([tooCostly], false);
+  await charge?.take(unitsOf(cost));
   try {
-    const subscription = await compiled.planSubscription(coerced);
+    const subscription = await compiled.planSubscription(coerced, identity);
+    if ('errors' in subscription) return refuse(subscription.errors, false);
     return { kind, compiled, subscription, variables: coerced, query, operationName, given: variables };
   } catch (error) {
     return refuse([toPlanError(error)]);

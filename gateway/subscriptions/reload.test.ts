@@ -52,7 +52,7 @@ it('a subscription that would open another stream now ends by name', async () =>
   await subscribe('a', 'subscription ($t: String!) { plain(topic: $t) { n strict } }');
   await reload((sdl) =>
     sdl
-      .replace('strict: String! }', 'strict: String! @inaccessible }')
+      .replace('strict: String!', 'strict: String! @inaccessible')
       .replace('type Person', 'type Other { strict: String! } type Person'),
   );
   expect((await socket.ended('a'))?.type).toBe('complete');

@@ -9,7 +9,7 @@
 import type { Duplex } from 'node:stream';
 import { GraphQLError, type GraphQLFormattedError } from 'graphql';
 import type { RawData, WebSocket } from 'ws';
-import { errorRegistry, fail, HarborwatchError } from '../../platform/errors.js';
+import { errorRegistry, fail, HarborwatchError, toErrorPayload } from '../../platform/errors.js';
 import type { Identity } from '../../platform/identity.js';
 import type { Logger } from '../../platform/logging.js';
 import { frameHead, toCharacters } from './frame.js';
@@ -42,6 +42,9 @@ const internalError: GraphQLFormattedError = {
   extensions: { code: 'INTERNAL_SERVER_ERROR' },
 };
 
+/** What a client is told whose access is taken back while it is connected. */
+export const accessEnded = 'your access was ended, or your rights changed. Connect again with a fresh access token.';
+
 /** What a connection asks of the gateway. */
 export interface SocketHost {
   logger: Logger;
@@ -49,16 +52,21 @@ export interface SocketHost {
   maxOperations: number;
   nowMs(): number;
   /** @throws what is wrong with the token */
-  authenticate(authorization: string | undefined): Promise<Identity | undefined>;
-  /** @throws TOO_MANY_STREAMS. @returns what to call when the connection is closed */
-  admit(identity: Identity | undefined): () => void;
+  authenticate(authorization: string | undefined, remoteIp: string | null): Promise<Identity | undefined>;
+  /** Calls back once when the caller's access is taken back. @returns what ends the watch */
+  watch(identity: Identity | undefined, onEnded: () => void): () => void;
+  /** @throws TOO_MANY_STREAMS, TOO_MANY_CONNECTIONS. @returns what to call when the connection is closed */
+  admit(identity: Identity | undefined): Promise<() => void>;
+  /** The caller with a charge of its own for one operation. */
+  charged(caller: Caller): Promise<Caller>;
   /** @throws OPERATION_LIMIT_EXCEEDED for JSON that nests too deep */
   checkNesting(json: Uint8Array): void;
   /** @throws what is wrong with the fields of an operation */
   read(payload: unknown): OperationRequest;
+  /** @throws RATE_LIMITED */
   prepare(request: OperationRequest, caller: Caller): Promise<Prepared>;
   subscribe(plan: SubscriptionPlan, caller: Caller, sink: Sink): Subscriber;
-  /** Runs a query or mutation. */
+  /** Runs a query or mutation. @throws RATE_LIMITED */
   answer(request: OperationRequest, caller: Caller): Promise<Message>;
 }
 
@@ -70,6 +78,7 @@ export class SocketConnection {
   #initTimer: NodeJS.Timeout | undefined;
   #expiryTimer: NodeJS.Timeout | undefined;
   #leave: () => void = () => {};
+  #unwatch: () => void = () => {};
   #answeredPing = true;
   #unreadBytes = 0;
 
@@ -210,9 +219,16 @@ export class SocketConnection {
     const given = (payload ?? {}) as Record<string, unknown>;
     const authorization = given.authorization ?? given.Authorization;
     try {
-      const identity = await this.host.authenticate(typeof authorization === 'string' ? authorization : undefined);
+      const identity = await this.host.authenticate(
+        typeof authorization === 'string' ? authorization : undefined,
+        this.origin.remoteIp,
+      );
       if (this.#closed) return;
-      this.#leave = this.host.admit(identity);
+      const leave = await this.host.admit(identity);
+      if (this.#closed) return leave();
+      this.#leave = leave;
+      this.#unwatch = this.host.watch(identity, () => this.close(closeCode.forbidden, `TOKEN_REVOKED: ${accessEnded}`));
+      if (this.#closed) return;
       this.#caller = { ...this.origin, identity };
       this.#expireAt(identity?.expiresAtMs);
       this.send({ type: 'connection_ack' });
@@ -238,14 +254,14 @@ export class SocketConnection {
       this.#checkRoom();
     } catch (error) {
       if (!(error instanceof HarborwatchError)) throw error;
-      const { message, code, details } = error;
-      return this.send({ id, type: 'error', payload: [{ message, extensions: { code, ...details } }] });
+      return this.send({ id, type: 'error', payload: [toErrorPayload(error)] });
     }
     const operation = new SocketOperation(id, this);
     this.#operations.set(id, operation);
     try {
-      await operation.run(request, this.#caller, this.host);
+      await operation.run(request, await this.host.charged(this.#caller), this.host);
     } catch (error) {
+      if (error instanceof HarborwatchError) return operation.fail([toErrorPayload(error)]);
       // A fault of ours ends this operation, and none of the others on the connection.
       this.host.logger.error({ err: error }, 'unexpected error in an operation on a WebSocket');
       operation.fail([internalError]);
@@ -280,6 +296,7 @@ export class SocketConnection {
     clearTimeout(this.#initTimer);
     clearTimeout(this.#expiryTimer);
     this.#leave();
+    this.#unwatch();
     for (const operation of [...this.#operations.values()]) operation.leave();
   }
 }

@@ -7,13 +7,13 @@
  */
 import type { ServerResponse } from 'node:http';
 import type { Config } from '../../platform/config.js';
-import { fail } from '../../platform/errors.js';
+import { type ErrorCode, fail } from '../../platform/errors.js';
 import { forwardedFrom } from '../http/forwarded-headers.js';
 import type { Exchange } from '../http/listener.js';
 import type { Admission } from './admission.js';
 import { drainOneByOne } from './drain.js';
 import { Message } from './message.js';
-import type { SocketHost } from './socket-connection.js';
+import { accessEnded, type SocketHost } from './socket-connection.js';
 import type { Sink, Subscriber } from './subscriber.js';
 
 const maxTimerMs = 2 ** 31 - 1;
@@ -37,13 +37,14 @@ export function createEventStreams(host: SocketHost, admission: Admission, confi
   }, config.streamPingMs);
   return {
     handle: async (exchange, body) => {
-      const { request, response, identity, remoteIp } = exchange;
+      const { request, response, identity, remoteIp, charge } = exchange;
       if (closing) fail('SERVICE_UNAVAILABLE', 'The gateway ends: connect again.');
       const operation = host.read(request.method === 'GET' ? fromAddress(exchange.url, host) : body);
       const { forwardHeaders } = config;
       const caller = {
         identity,
         remoteIp,
+        charge,
         ...(forwardHeaders.length > 0 ? { forwardedHeaders: forwardedFrom(request, forwardHeaders) } : {}),
       };
       const prepared = await host.prepare(operation, caller);
@@ -54,7 +55,9 @@ export function createEventStreams(host: SocketHost, admission: Admission, confi
       }
       if (isGone(response)) return;
       response.once('close', admission.enter());
-      response.once('close', admission.enterAs(identity));
+      const leave = await admission.enterAs(identity);
+      if (isGone(response)) return leave();
+      response.once('close', leave);
       const stream = new EventStream(response);
       streams.add(stream);
       response.once('close', () => {
@@ -62,6 +65,8 @@ export function createEventStreams(host: SocketHost, admission: Admission, confi
         stream.leave();
       });
       stream.expireAt(identity?.expiresAtMs, () => host.nowMs());
+      const unwatch = host.watch(identity, () => stream.end('TOKEN_REVOKED', accessEnded));
+      response.once('close', unwatch);
       if (prepared.kind === 'subscription') {
         stream.follow(host.subscribe(prepared, caller, stream));
       } else {
@@ -124,11 +129,15 @@ class EventStream implements Sink {
         this.expireAt(expiresAtMs, nowMs);
         return;
       }
-      const message = 'The access token has expired: subscribe again with a fresh one.';
-      this.send([Message.ofErrors([{ message, extensions: { code: 'TOKEN_EXPIRED' } }])]);
-      this.complete();
+      this.end('TOKEN_EXPIRED', 'The access token has expired: subscribe again with a fresh one.');
     };
     this.#expiryTimer = setTimeout(expire, Math.min(leftMs, maxTimerMs));
+  }
+
+  /** Tells why, and completes. */
+  end(code: ErrorCode, message: string): void {
+    this.send([Message.ofErrors([{ message, extensions: { code } }])]);
+    this.complete();
   }
 
   /** Shows the client and whoever is between that the stream is alive; ends one whose client has stopped to read. */

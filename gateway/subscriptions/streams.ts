@@ -1,15 +1,17 @@
 /** The long-lived connections of the gateway: WebSockets and event streams, with the subscriptions that they share. */
 import type { Server } from 'node:http';
+import type { Authenticator } from '../../platform/authentication/authenticator.js';
 import type { Clock } from '../../platform/clock.js';
 import type { Config } from '../../platform/config.js';
+import { isSignedIn } from '../../platform/identity.js';
 import type { Logger } from '../../platform/logging.js';
-import type { Tokens } from '../../platform/tokens.js';
+import { withoutSuggestions } from '../apollo.js';
 import type { Graph } from '../graph.js';
 import type { Exchange } from '../http/listener.js';
-import { authenticate } from '../identity.js';
+import type { CallerLimits } from '../limits/caller-limits.js';
 import { checkNesting } from '../limits/json-depth.js';
 import { Admission } from './admission.js';
-import { answerOperation, withoutSuggestions } from './answer.js';
+import { answerOperation } from './answer.js';
 import { Message } from './message.js';
 import { prepare, readOperation } from './prepare.js';
 import type { SocketHost } from './socket-connection.js';
@@ -21,10 +23,10 @@ export interface StreamsOptions {
   config: Config;
   logger: Logger;
   clock: Clock;
-  /** What access tokens are checked with; undefined where nobody has to show one. */
-  tokens: Tokens | undefined;
-  /** Refuses callers without one. Default false. */
-  requiresToken?: boolean;
+  /** Tells who asks; undefined where nobody has to show anything. */
+  authenticator: Authenticator | undefined;
+  /** What callers are held to; undefined for no limits. */
+  callerLimits?: CallerLimits | undefined;
   graph: Graph;
 }
 
@@ -40,7 +42,7 @@ export interface Streams {
 export function createStreams(options: StreamsOptions): Streams {
   const { config, graph } = options;
   const subscriptions = new Subscriptions(options);
-  const admission = new Admission(config.streamsMax, config.streamsPerUser, graph.metrics);
+  const admission = new Admission(config.streamsMax, config.streamsPerUser, graph.metrics, options.callerLimits);
   const host = createHost(options, subscriptions, admission);
   const sockets = createSocketServer(host, admission, config);
   const events = createEventStreams(host, admission, config);
@@ -56,7 +58,7 @@ export function createStreams(options: StreamsOptions): Streams {
 
 /** What connections ask of the gateway. */
 function createHost(options: StreamsOptions, subscriptions: Subscriptions, admission: Admission): SocketHost {
-  const { config, logger, clock, tokens, graph } = options;
+  const { config, logger, clock, authenticator, graph } = options;
   const { limits, persisted } = graph;
   const deadline = () => clock.now() + config.operationTimeoutMs;
   return {
@@ -64,14 +66,16 @@ function createHost(options: StreamsOptions, subscriptions: Subscriptions, admis
     initTimeoutMs: config.connectionInitMs,
     maxOperations: config.operationsPerSocket,
     nowMs: () => clock.now(),
-    authenticate: async (authorization) =>
-      tokens && authenticate(tokens, authorization, crypto.randomUUID(), deadline(), options.requiresToken),
+    authenticate: async (authorization, remoteIp) =>
+      authenticator?.authenticate({ authorization, remoteIp, requestId: crypto.randomUUID(), deadline: deadline() }),
+    watch: (identity, onEnded) => authenticator?.watch(identity, onEnded) ?? (() => {}),
     admit: (identity) => admission.enterAs(identity),
     checkNesting: (json) => checkNesting(json, limits),
     read: (payload) => readOperation(payload, persisted),
-    prepare: async (request, { identity }) => {
-      const prepared = await prepare(graph.gateway, request, limits);
-      if (prepared.kind !== 'refused' || identity || graph.schemaIsPublic) return prepared;
+    charged: async (caller) => ({ ...caller, charge: await options.callerLimits?.charge(caller) }),
+    prepare: async (request, { identity, charge }) => {
+      const prepared = await prepare(graph.gateway, request, limits, identity, charge);
+      if (prepared.kind !== 'refused' || isSignedIn(identity) || graph.schemaIsPublic) return prepared;
       return { ...prepared, errors: withoutSuggestions(prepared.errors) };
     },
     subscribe: (plan, caller, sink) => subscriptions.open(plan, caller, sink),

@@ -1,12 +1,11 @@
 /** All subscriptions of the gateway: opened, shared among equal callers, and carried over to a new supergraph. */
-import { GraphQLError, type GraphQLFormattedError, parse } from 'graphql';
+import { GraphQLError, type GraphQLFormattedError } from 'graphql';
 import type { Clock } from '../../platform/clock.js';
 import type { Config } from '../../platform/config.js';
 import { HarborwatchError, toErrorPayload } from '../../platform/errors.js';
-import { identityKey } from '../../platform/identity.js';
 import type { Logger } from '../../platform/logging.js';
 import { formatError } from '../apollo.js';
-import type { RequestContext } from '../context.js';
+import { callerKey, type RequestContext } from '../context.js';
 import type { CompiledOperation, OperationResult } from '../execution/compiled-operation.js';
 import type { Graph } from '../graph.js';
 import type { Variables } from '../sources/source.js';
@@ -28,6 +27,8 @@ export interface SubscriptionsOptions {
 interface Running {
   execution: Execution;
   plan: SubscriptionPlan;
+  /** One of the equal callers who share it. */
+  caller: Caller;
 }
 
 export class Subscriptions {
@@ -51,13 +52,13 @@ export class Subscriptions {
 
   /** Opens a subscription, or joins an equal one. Errors of its source go to the sink like those of its events. */
   open(plan: SubscriptionPlan, caller: Caller, sink: Sink): Subscriber {
-    const { compiled, query, operationName, variables } = plan;
-    const scope = scopeKey(caller);
+    const { compiled, operationName, variables } = plan;
+    const scope = callerKey(caller);
     const key = canonical([scope, this.#idOf(compiled), variables.raw]);
     const known = this.#executions.get(key);
     if (known?.execution.joinableFor(compiled)) return known.execution.join(sink);
-    const sharing = sharingOf(this.#rules, parse(query), operationName, variables.raw);
-    const running: Running = { plan, execution: this.#execute(plan, caller, scope, sharing, () => ended()) };
+    const sharing = sharingOf(this.#rules, compiled.document, operationName, variables.raw);
+    const running: Running = { plan, caller, execution: this.#execute(plan, caller, scope, sharing, () => ended()) };
     const ended = () => {
       this.#running.delete(running);
       if (this.#executions.get(key) === running) this.#executions.delete(key);
@@ -155,7 +156,7 @@ export class Subscriptions {
     const { gateway, limits } = this.#options.graph;
     const { query, operationName, given, subscription, variables } = running.plan;
     const request = { query, operationName, variables: given, extensions: undefined };
-    const prepared = await prepare(gateway, request, limits);
+    const prepared = await prepare(gateway, request, limits, running.caller.identity);
     if (prepared.kind !== 'subscription') return reloaded;
     const upstream = prepared.subscription.upstream;
     const isSame =
@@ -174,10 +175,6 @@ const reloaded = Message.ofErrors([
     extensions: { code: 'SUBSCRIPTION_SCHEMA_RELOAD' },
   },
 ]);
-
-/** Callers with equal keys may be answered alike: whatever subgraphs see of a caller is in it. */
-const scopeKey = ({ identity, forwardedHeaders }: Caller): string =>
-  forwardedHeaders ? canonical([identityKey(identity), forwardedHeaders]) : identityKey(identity);
 
 /** JSON with the keys of objects in order. */
 export function canonical(value: unknown): string {

@@ -8,12 +8,14 @@ import { GraphQLError, type GraphQLSchema, graphql, parse } from 'graphql';
 import { type Client, type ClientOptions, createClient } from 'graphql-ws';
 import { useServer as answerProtocol } from 'graphql-ws/use/ws';
 import { WebSocket, WebSocketServer } from 'ws';
+import { Authenticator } from '../../platform/authentication/authenticator.js';
+import { generateSigningKey, TokenKeys } from '../../platform/authentication/token-keys.js';
+import { Tokens } from '../../platform/authentication/tokens.js';
 import { systemClock } from '../../platform/clock.js';
 import { loadConfig } from '../../platform/config.js';
 import { capabilitiesOf, type Identity } from '../../platform/identity.js';
 import { createLogger } from '../../platform/logging.js';
 import { createSchemaExecutor, type GraphQLContext } from '../../platform/subgraph.js';
-import { generateSigningKey, Tokens } from '../../platform/tokens.js';
 import { startEdge } from '../edge.js';
 import type { FederatedGateway } from '../federated-gateway.js';
 import { startGraph } from '../graph.js';
@@ -84,7 +86,7 @@ export class Feed {
 export const theEnd = Symbol('end');
 
 const link =
-  'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@tag", "@inaccessible"])';
+  'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@tag", "@inaccessible", "@authenticated", "@requiresScopes"])';
 
 export const feedsSdl = `${link}
   type Query { ping: String! callerOfFeeds: String }
@@ -101,8 +103,10 @@ export const feedsSdl = `${link}
     "What the subgraph knows of the caller, with every tick."
     caller(topic: String!): String
     refused: Tick
+    forAdmins(topic: String!): Tick @requiresScopes(scopes: [["org:admin"]])
+    forUsers(topic: String!): Tick @authenticated
   }
-  type Tick @key(fields: "n") { n: Int! text: String by: Person strict: String! }
+  type Tick @key(fields: "n") { n: Int! text: String by: Person strict: String! figure: Int @requiresScopes(scopes: [["org:admin"]]) }
   type Person @key(fields: "id", resolvable: false) { id: ID! }
 `;
 const peopleSdl = `${link}
@@ -154,7 +158,7 @@ export async function startStreamGraph(options: StreamGraphOptions = {}): Promis
   const schemas = createSchemas(feed, people);
   const logger = createLogger('streams-test', 'silent');
   const config = loadConfig({ SUBGRAPH_TIMEOUT_MS: '20000', ...options.settings });
-  const tokens = new Tokens(await generateSigningKey(), 900);
+  const tokens = new Tokens(TokenKeys.fromText(await generateSigningKey()), 900);
   const servers = options.transport === 'over HTTP' ? await Promise.all([...schemas].map(serveSchema)) : [];
   const urls = new Map(servers.map(({ name, url }) => [name, url]));
   const supergraphWith = (sdl: string) => {
@@ -179,7 +183,7 @@ export async function startStreamGraph(options: StreamGraphOptions = {}): Promis
     config,
     logger,
     clock: systemClock,
-    tokens,
+    authenticator: new Authenticator({ tokens, logger }),
     graph,
     routes: [],
     port: 0,
@@ -187,7 +191,12 @@ export async function startStreamGraph(options: StreamGraphOptions = {}): Promis
   });
   const url = `http://127.0.0.1:${edge.port}`;
   const tokenFor = async ({ orgId, tier, capabilities, subject }: Identity, nowMs = Date.now()) =>
-    (await tokens.issue({ orgId, tier, capabilities, userId: subject.userId! }, nowMs)).token;
+    (
+      await tokens.issue(
+        { orgId, tier, capabilities, userId: subject.userId!, sessionId: crypto.randomUUID(), accessVersion: 1 },
+        nowMs,
+      )
+    ).token;
   let drained: Promise<void> | undefined;
   const drain = () => {
     drained ??= edge.drain();
@@ -244,6 +253,8 @@ function createSchemas(feed: (topic: string) => Feed, people: { calls: number })
     Subscription: {
       plain: fromNow,
       own: fromNow,
+      forAdmins: fromNow,
+      forUsers: fromNow,
       required: fromNow,
       latest: follow((all) => Math.max(all.length - 1, 0)),
       tail: follow((_all, { after }) => (after == null ? undefined : after + 1)),

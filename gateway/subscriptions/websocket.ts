@@ -9,6 +9,7 @@ import { within } from '../../platform/within.js';
 import { forwardedFrom } from '../http/forwarded-headers.js';
 import { addressOf } from '../http/listener.js';
 import { answerRaw } from '../http/raw-answer.js';
+import { createRemoteAddress } from '../http/remote-address.js';
 import type { Admission } from './admission.js';
 import { drainOneByOne } from './drain.js';
 import { SocketConnection, type SocketHost } from './socket-connection.js';
@@ -28,6 +29,7 @@ export interface SocketServer {
 /** @param host answers what the connections ask */
 export function createSocketServer(host: SocketHost, admission: Admission, config: Config): SocketServer {
   const connections = new Set<SocketConnection>();
+  const remoteAddress = createRemoteAddress(config.trustedProxies);
   let closing = false;
   const sockets = new WebSocketServer({
     noServer: true,
@@ -48,7 +50,7 @@ export function createSocketServer(host: SocketHost, admission: Admission, confi
       }
       const { forwardHeaders } = config;
       const origin = {
-        remoteIp: request.socket.remoteAddress ?? null,
+        remoteIp: remoteAddress(request),
         ...(forwardHeaders.length > 0 ? { forwardedHeaders: forwardedFrom(request, forwardHeaders) } : {}),
       };
       const connection: SocketConnection = new SocketConnection(webSocket, stream, host, origin, () => {

@@ -1,6 +1,6 @@
 /** Composes subgraph schemas into the supergraph. A composition hint counts as an error: it is a schema nobody meant. */
 import { composeServices } from '@apollo/composition';
-import { Supergraph } from '@apollo/federation-internals';
+import { ROUTER_SUPPORTED_SUPERGRAPH_FEATURES, Supergraph } from '@apollo/federation-internals';
 import { type GraphQLSchema, lexicographicSortSchema, parse, printSchema } from 'graphql';
 
 export interface SubgraphDefinition {
@@ -27,5 +27,6 @@ export function composeSupergraph(definitions: SubgraphDefinition[]): { supergra
 }
 
 function apiSchemaOf(supergraphSdl: string): GraphQLSchema {
-  return lexicographicSortSchema(Supergraph.build(supergraphSdl).apiSchema().toGraphQLJSSchema());
+  const supergraph = Supergraph.build(supergraphSdl, { supportedFeatures: ROUTER_SUPPORTED_SUPERGRAPH_FEATURES });
+  return lexicographicSortSchema(supergraph.apiSchema().toGraphQLJSSchema());
 }

@@ -11,6 +11,8 @@ import {
   parse,
 } from 'graphql';
 import { LRUCache } from 'lru-cache';
+import { AccessRules } from '../../platform/graphql/access-rules.js';
+import type { Identity } from '../../platform/identity.js';
 import type { Logger } from '../../platform/logging.js';
 import type { GatewayMetrics } from '../../platform/metrics.js';
 import { type CompilationTarget, compileOperation } from '../execution/compile.js';
@@ -57,7 +59,6 @@ export class Snapshot {
   private constructor(
     readonly supergraphSdl: string,
     readonly apiSchema: GraphQLSchema,
-    readonly sources: ReadonlyMap<string, Source>,
     private readonly target: CompilationTarget,
     private readonly planning: PlanningProcess,
     options: SnapshotOptions,
@@ -92,6 +93,7 @@ export class Snapshot {
       const sources = new Map(subgraphsOf(supergraph).map((subgraph) => [subgraph.name, sourceFor(subgraph)]));
       const target: CompilationTarget = {
         apiSchema,
+        rules: AccessRules.read(supergraph),
         planner: createPlanner(planning, options.planner, logger),
         matcher: createTypeMatcher(supergraphSchema),
         fieldsWithArguments: fieldsWithArguments(apiSchema),
@@ -103,7 +105,7 @@ export class Snapshot {
         },
         compileCost: costOf(supergraph, apiSchema),
       };
-      return new Snapshot(supergraphSdl, apiSchema, sources, target, planning, options);
+      return new Snapshot(supergraphSdl, apiSchema, target, planning, options);
     } catch (error) {
       planning.close();
       throw error;
@@ -122,8 +124,17 @@ export class Snapshot {
     return this.#texts.get(sha256);
   }
 
-  /** Compiles an operation once. @param document passes the validation of the API schema */
-  compile(document: DocumentNode, text: string, operationName: string | undefined): Promise<CompiledOperation> {
+  /**
+   * Compiles an operation once.
+   * @param document passes the validation of the API schema
+   * @param identity who asks first
+   */
+  compile(
+    document: DocumentNode,
+    text: string,
+    operationName: string | undefined,
+    identity: Identity | undefined,
+  ): Promise<CompiledOperation> {
     const override = this.#rollOverride();
     const key = keyOf(text, operationName, override);
     const known = this.#compiled.get(key);
@@ -132,7 +143,7 @@ export class Snapshot {
     if (!compiling) {
       const started = performance.now();
       this.#metrics.count('planCacheMisses');
-      compiling = compileOperation(this.target, document, text, operationName, override).then((compiled) => {
+      compiling = compileOperation(this.target, document, text, operationName, override, identity).then((compiled) => {
         this.#metrics.planned(this.target.planner.name, (performance.now() - started) / 1000);
         this.#compiled.set(key, compiled);
         this.#texts.set(hash('sha256', text), text);

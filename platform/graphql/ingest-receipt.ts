@@ -1,8 +1,10 @@
 /** What every kind of ingest answers; events and audit share the type. */
 import 'reflect-metadata';
 import { Directive, Field, ID, Int, ObjectType } from 'type-graphql';
+import { Authenticated } from './access-rules.js';
 
 @Directive('@shareable')
+@Authenticated()
 @ObjectType('RejectedEvent', { simpleResolvers: true, description: 'An item of a batch that was not stored, and why.' })
 export class RejectedEvent {
   @Field(() => Int, { description: 'Its place in the batch, from 0.' })
@@ -16,6 +18,7 @@ export class RejectedEvent {
 }
 
 @Directive('@shareable')
+@Authenticated()
 @ObjectType('IngestReceipt', { simpleResolvers: true, description: 'What became of a batch.' })
 export class IngestReceipt {
   @Field(() => Int, { description: 'How many items were stored.' })

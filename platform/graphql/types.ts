@@ -2,8 +2,10 @@
 import 'reflect-metadata';
 import { ArgsType, type ClassType, Directive, Field, Int, ObjectType, registerEnumType } from 'type-graphql';
 import type { CappedCount, Page, PageLimits } from '../paging.js';
+import { Authenticated, Public } from './access-rules.js';
 
 @Directive('@shareable')
+@Public()
 @ObjectType('PageInfo', { simpleResolvers: true, description: 'Where a page stands in its list (Relay).' })
 export class PageInfo {
   @Field(() => Boolean, { description: 'Whether rows follow this page.' })
@@ -30,6 +32,7 @@ registerEnumType(CountRelation, {
 });
 
 @Directive('@shareable')
+@Public()
 @ObjectType('TotalCount', { simpleResolvers: true, description: 'How many rows a list has, counted up to 10,000.' })
 export class TotalCount implements CappedCount {
   @Field(() => Int, { description: 'The number of rows, or the cap.' })
@@ -85,8 +88,10 @@ export function toConnection<Row, Node>(
 /**
  * Makes the connection and edge types of a list. `name` is the node type's name: `Job` gives `JobConnection`, `JobEdge`.
  * @param nodeType answers the node's class or scalar
+ * @param rule of the connection and its edges. What they hold beside the nodes (PageInfo, TotalCount) has no rule of its own
  */
-export function connectionOf(name: string, nodeType: () => unknown): ClassType<object> {
+export function connectionOf(name: string, nodeType: () => unknown, rule = Authenticated()): ClassType<object> {
+  @rule
   @ObjectType(`${name}Edge`, { simpleResolvers: true, description: `One row of a ${name}Connection with its cursor.` })
   class Edge {
     @Field(nodeType as () => ClassType, { description: 'The row.' })
@@ -94,6 +99,7 @@ export function connectionOf(name: string, nodeType: () => unknown): ClassType<o
     @Field(() => String, { description: 'Signed and opaque; pages go on from it.' })
     cursor!: string;
   }
+  @rule
   @ObjectType(`${name}Connection`, { simpleResolvers: true, description: `A page of ${name} rows.` })
   class ConnectionType {
     @Field(() => [Edge], { description: 'The rows with their cursors, in the list’s order.' })

@@ -57,7 +57,7 @@ afterAll(() => gateway?.stop());
 
 it('answers as Apollo’s gateway does, with the keys in the same order', async () => {
   for (const query of operations) {
-    const compiled = await gateway.compile(parse(query), query, undefined);
+    const compiled = await gateway.compile(parse(query), query, undefined, undefined);
     const context = { identity: undefined, remoteIp: null, requestId: 'test', deadline: Date.now() + 20_000 };
     const ours = await gateway.run(compiled, undefined, context);
     expect(JSON.stringify(ours)).toBe(JSON.stringify(await apollo(query)));

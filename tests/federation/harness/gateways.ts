@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { composeServices } from '@apollo/composition';
-import { Supergraph } from '@apollo/federation-internals';
+import { ROUTER_SUPPORTED_SUPERGRAPH_FEATURES, Supergraph } from '@apollo/federation-internals';
 import { type DocumentNode, type ExecutionResult, type GraphQLSchema, parse, validate } from 'graphql';
 import { FederatedGateway } from '../../../gateway/federated-gateway.js';
 import { HttpSource } from '../../../gateway/sources/http.js';
@@ -11,6 +11,7 @@ import { InProcessSource } from '../../../gateway/sources/in-process.js';
 import type { Source } from '../../../gateway/sources/source.js';
 import { loadConfig, operationLimitsOf } from '../../../platform/config.js';
 import { compileExecution } from '../../../platform/graphql/compiled-executor.js';
+import type { Identity } from '../../../platform/identity.js';
 import { createLogger } from '../../../platform/logging.js';
 import { createGatewayMetrics } from '../../../platform/metrics.js';
 import type { Family } from './cases.js';
@@ -46,12 +47,21 @@ export interface OpenFamily {
   /** What mutations wrote down since the list was emptied. */
   steps: string[];
   /** Runs an operation as a client's request. */
-  answer(way: Way, query: string, variables: Record<string, unknown>, operationName?: string): Promise<ExecutionResult>;
+  answer(
+    way: Way,
+    query: string,
+    variables: Record<string, unknown>,
+    operationName?: string,
+    identity?: Identity,
+  ): Promise<ExecutionResult>;
   close(): Promise<void>;
 }
 
-/** @throws what is wrong with the subgraphs together */
-export async function openFamily(family: Family): Promise<OpenFamily> {
+/**
+ * @param change changes the supergraph before it is served
+ * @throws what is wrong with the subgraphs together
+ */
+export async function openFamily(family: Family, change = (sdl: string) => sdl): Promise<OpenFamily> {
   const steps: string[] = [];
   const subgraphs = new Map(
     family.subgraphs.map(({ name, sdl }) => [
@@ -62,7 +72,7 @@ export async function openFamily(family: Family): Promise<OpenFamily> {
   const servers = new Map(
     await Promise.all([...subgraphs].map(async ([name, subgraph]) => [name, await serve(subgraph)] as const)),
   );
-  const supergraphSdl = compose(family, (name) => servers.get(name)!.url);
+  const supergraphSdl = change(compose(family, (name) => servers.get(name)!.url));
   const gateways = new Map<Way, Promise<FederatedGateway>>();
   const open = (way: Way) => {
     const sourceFor = ({ name, url }: { name: string; url: string }): Source =>
@@ -84,15 +94,15 @@ export async function openFamily(family: Family): Promise<OpenFamily> {
     supergraphSdl,
     subgraphs,
     steps,
-    answer: async (way, query, variables, operationName) => {
+    answer: async (way, query, variables, operationName, identity) => {
       if (!gateways.has(way)) gateways.set(way, open(way));
       const gateway = await gateways.get(way)!;
       const document = parse(query);
       const faults = validate(gateway.apiSchema, document);
       if (faults.length > 0) throw new Error(`The operation is not valid: ${faults.map(String).join('\n')}`);
-      const operation = await gateway.compile(document, query, operationName);
+      const operation = await gateway.compile(document, query, operationName, identity);
       return (await gateway.run(operation, variables, {
-        identity: undefined,
+        identity,
         remoteIp: null,
         requestId: 'federation-test',
         deadline: Date.now() + timeoutMs,
@@ -121,7 +131,9 @@ export function compose({ name, subgraphs }: Family, urlOf: (subgraph: string) =
 
 /** The schema that clients see. */
 export const apiSchemaOf = (supergraphSdl: string): GraphQLSchema =>
-  Supergraph.build(supergraphSdl).apiSchema().toGraphQLJSSchema();
+  Supergraph.build(supergraphSdl, { supportedFeatures: ROUTER_SUPPORTED_SUPERGRAPH_FEATURES })
+    .apiSchema()
+    .toGraphQLJSSchema();
 
 /** A subgraph as one of our own runs in the gateway's process: by compiled operations. */
 function inProcess(subgraph: DataSubgraph) {
