@@ -88,11 +88,19 @@ export async function ensureDatabase(adminUrl: string, database: string, templat
       await client.query(
         `GRANT EXECUTE ON FUNCTION pg_catalog.set_config(text, text, boolean) TO ${owner}, ${app}, ${system}`,
       );
+      // A block of code is one statement that could set the organisation and then read.
+      await client.query('REVOKE USAGE ON LANGUAGE plpgsql FROM PUBLIC');
+      await client.query(`GRANT USAGE ON LANGUAGE plpgsql TO ${owner}`);
+      // What other sessions of a role run is shown to it, and the query role runs everybody's queries.
+      await client.query(
+        `REVOKE EXECUTE ON FUNCTION pg_catalog.pg_stat_get_activity(integer),
+                                    pg_catalog.pg_stat_get_backend_activity(integer) FROM PUBLIC`,
+      );
       await client.query(`ALTER ROLE ${query} SET temp_file_limit = '4GB'`);
     } catch (error) {
       if ((error as { code?: string }).code !== '42501') throw error;
       return [
-        'This PostgreSQL does not let us take set_config from the query role: the SQL guard is the only barrier there.',
+        'This PostgreSQL does not let us take set_config, PL/pgSQL and the list of running statements from the query role: the SQL guard is the only barrier there.',
       ];
     }
     return [];
