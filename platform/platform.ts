@@ -1,4 +1,6 @@
 /** What every process stands on: settings, logs, clock and the connections. Made once, closed last. */
+import { TokenKeys } from './authentication/token-keys.js';
+import { Tokens } from './authentication/tokens.js';
 import type { Clock } from './clock.js';
 import { systemClock } from './clock.js';
 import { type Config, requireSetting } from './config.js';
@@ -7,7 +9,6 @@ import { createLogger, type Logger } from './logging.js';
 import { Postgres, postgresUrls } from './postgres/postgres.js';
 import { PubSub } from './pubsub.js';
 import { connectRedis, type RedisConnections } from './redis.js';
-import { Tokens } from './tokens.js';
 
 export interface Platform {
   config: Config;
@@ -29,8 +30,8 @@ export interface Platform {
 export function createPlatform(config: Config, part: string): Platform {
   const redisUrl = requireSetting(config, 'redisUrl');
   const cursors = new Cursors(requireSetting(config, 'cursorKey'));
-  const tokens = new Tokens(requireSetting(config, 'tokenSigningKey'), config.accessTokenSeconds);
   const logger = createLogger(part, config.logLevel);
+  const tokens = new Tokens(TokenKeys.fromConfig(config, logger), config.accessTokenSeconds);
   // Beside the jobs that run there are the checks and estimates of queries.
   const postgres = new Postgres(postgresUrls(config), config.workerConcurrency + 6);
   const redis = connectRedis(redisUrl, config.redisPrefix ?? 'hw', logger);
@@ -44,6 +45,7 @@ export function createPlatform(config: Config, part: string): Platform {
     cursors,
     tokens,
     close: async () => {
+      tokens.keys.close();
       await Promise.all([postgres.close(), redis.close()]);
     },
   };

@@ -1,17 +1,9 @@
-/** Access tokens: JWTs signed with Ed25519, by jose. */
-import {
-  calculateJwkThumbprint,
-  errors,
-  exportJWK,
-  generateKeyPair,
-  importJWK,
-  type JWK,
-  jwtVerify,
-  SignJWT,
-} from 'jose';
+/** Our own access tokens: JWTs signed with Ed25519, by jose. */
+import { errors, jwtVerify, SignJWT } from 'jose';
 import { LRUCache } from 'lru-cache';
-import { fail } from './errors.js';
-import type { Capability, Tier } from './identity.js';
+import type { Capability, Tier } from '../identity.js';
+import { type Access, refuseExpired, refuseToken } from './refusals.js';
+import { maxTokenLifeSeconds, type TokenKeys } from './token-keys.js';
 
 /** What an access token says. */
 export interface AccessClaims {
@@ -19,30 +11,31 @@ export interface AccessClaims {
   orgId: string;
   tier: Tier;
   capabilities: Capability[];
+  /** The session that it belongs to: the family of its refresh tokens. */
+  sessionId: string;
+  /** The user's access version when it was issued; it ends when that grows. */
+  accessVersion: number;
 }
 
-const issuer = 'harborwatch';
+/** The `iss` of our tokens. */
+const ownIssuer = 'harborwatch';
 const audience = 'harborwatch';
 const type = 'at+jwt';
+/** How much the clock of whoever signed may be ahead. */
+export const clockToleranceSeconds = 5;
 /** How many tokens that were found good are remembered, each until its end: a signature takes 0.1 ms to check. */
 const maxVerified = 10_000;
 
-type VerifiedClaims = AccessClaims & { expiresAtMs: number };
-
-/** A new private signing key as JSON, for the secrets file. */
-export async function generateSigningKey(): Promise<string> {
-  const { privateKey } = await generateKeyPair('EdDSA', { crv: 'Ed25519', extractable: true });
-  return JSON.stringify(await exportJWK(privateKey));
-}
+type Verified = Access & { expiresAtMs: number };
 
 export class Tokens {
-  readonly #jwk: JWK;
   readonly #lifeSeconds: number;
-  readonly #verified = new LRUCache<string, VerifiedClaims>({ max: maxVerified });
+  readonly #verified = new LRUCache<string, { kid: string; access: Verified }>({ max: maxVerified });
 
-  /** @param signingKey a private Ed25519 JWK as JSON */
-  constructor(signingKey: string, lifeSeconds: number) {
-    this.#jwk = JSON.parse(signingKey) as JWK;
+  constructor(
+    readonly keys: TokenKeys,
+    lifeSeconds: number,
+  ) {
     this.#lifeSeconds = lifeSeconds;
   }
 
@@ -50,10 +43,11 @@ export class Tokens {
   async issue(claims: AccessClaims, nowMs: number): Promise<{ token: string; expiresAt: string }> {
     const issuedAt = Math.floor(nowMs / 1000);
     const expiresAt = issuedAt + this.#lifeSeconds;
-    const key = await importJWK(this.#jwk, 'EdDSA');
-    const token = await new SignJWT({ org: claims.orgId, tier: claims.tier, cap: claims.capabilities })
-      .setProtectedHeader({ alg: 'EdDSA', typ: type, kid: await calculateJwkThumbprint(this.#jwk) })
-      .setIssuer(issuer)
+    const { kid, key } = this.keys.signer;
+    const { orgId: org, tier, capabilities: cap, sessionId: sid, accessVersion: ver } = claims;
+    const token = await new SignJWT({ org, tier, cap, sid, ver })
+      .setProtectedHeader({ alg: 'EdDSA', typ: type, kid })
+      .setIssuer(ownIssuer)
       .setAudience(audience)
       .setSubject(claims.userId)
       .setIssuedAt(issuedAt)
@@ -62,28 +56,45 @@ export class Tokens {
     return { token, expiresAt: new Date(expiresAt * 1000).toISOString() };
   }
 
-  /** @throws TOKEN_EXPIRED or UNAUTHENTICATED */
-  async verify(token: string): Promise<VerifiedClaims> {
+  /** Whether a token that names this issuer is one of ours. */
+  isFor(issuer: unknown): boolean {
+    return issuer === ownIssuer;
+  }
+
+  /** What a token says that was verified before, while it lasts and its key is not taken away. */
+  known(token: string): Access | undefined {
     const known = this.#verified.get(token);
-    if (known && known.expiresAtMs > Date.now()) return known;
-    const { kty, crv, x } = this.#jwk;
-    const key = await importJWK({ kty, crv, x } as JWK, 'EdDSA');
-    try {
-      const { payload } = await jwtVerify(token, key, { issuer, audience, typ: type, algorithms: ['EdDSA'] });
-      const claims: VerifiedClaims = {
-        userId: payload.sub!,
-        orgId: payload.org as string,
-        tier: payload.tier as Tier,
-        capabilities: payload.cap as Capability[],
-        expiresAtMs: payload.exp! * 1000,
-      };
-      this.#verified.set(token, claims);
-      return claims;
-    } catch (error) {
-      if (error instanceof errors.JWTExpired) {
-        fail('TOKEN_EXPIRED', 'The access token has expired. Refresh the session or sign in again.');
-      }
-      fail('UNAUTHENTICATED', 'The access token is not valid. Sign in again.');
-    }
+    return known && known.access.expiresAtMs > Date.now() && this.keys.has(known.kid) ? known.access : undefined;
+  }
+
+  /** @throws TOKEN_EXPIRED or UNAUTHENTICATED */
+  async verify(token: string): Promise<Access> {
+    const { payload, protectedHeader } = await jwtVerify(
+      token,
+      async ({ kid = '' }) => (await this.keys.find(kid)) ?? Promise.reject(new errors.JWKSNoMatchingKey()),
+      {
+        issuer: ownIssuer,
+        audience,
+        typ: type,
+        algorithms: ['EdDSA'],
+        requiredClaims: ['sub', 'org', 'tier', 'cap', 'sid', 'ver', 'iat', 'exp'],
+        clockTolerance: clockToleranceSeconds,
+        // Ended access is remembered for as long and no longer.
+        maxTokenAge: maxTokenLifeSeconds,
+      },
+    ).catch(refuseToken);
+    const access: Verified = {
+      orgId: payload.org as string,
+      subject: { kind: 'USER', id: payload.sub!, userId: payload.sub! },
+      capabilities: payload.cap as Capability[],
+      tier: payload.tier as Tier,
+      sessionId: payload.sid as string,
+      accessVersion: payload.ver as number,
+      expiresAtMs: payload.exp! * 1000,
+    };
+    // The tolerance is for tokens that begin: they end when they say.
+    if (access.expiresAtMs <= Date.now()) refuseExpired();
+    this.#verified.set(token, { kid: protectedHeader.kid!, access });
+    return access;
   }
 }

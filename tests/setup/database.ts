@@ -1,8 +1,10 @@
 /** A database of its own for every test file, cloned from a template that is migrated once a run. */
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
+import { generateSigningKey } from '../../platform/authentication/token-keys.js';
 import { loadConfig } from '../../platform/config.js';
 import { capabilitiesOf, type Identity } from '../../platform/identity.js';
+import { unlimited } from '../../platform/org-limits.js';
 import { createPlatform, type Platform } from '../../platform/platform.js';
 import { migrate, readMigrations } from '../../platform/postgres/migrate.js';
 import {
@@ -14,7 +16,6 @@ import {
   withCredentials,
 } from '../../platform/postgres/roles.js';
 import { createOrgWithAdministrator } from '../../platform/system/accounts.js';
-import { generateSigningKey } from '../../platform/tokens.js';
 
 const template = 'harborwatch_template';
 /** One password for all roles of the test cluster, which listens on loopback for the length of a run. */
@@ -98,6 +99,9 @@ export async function createTestPlatform(settings: Record<string, string> = {}):
     TOKEN_SIGNING_KEY: await generateSigningKey(),
     API_KEY_SECRET: randomBytes(32).toString('hex'),
     LOG_LEVEL: process.env.HARBORWATCH_TEST_LOG_LEVEL ?? 'fatal',
+    // Tests ask more without a token than anybody does.
+    ANONYMOUS_REQUESTS_PER_MINUTE: '1000000',
+    ANONYMOUS_BURST: '1000000',
     ...settings,
   };
   const platform = createPlatform(loadConfig(env), 'test');
@@ -114,11 +118,11 @@ export async function createTestPlatform(settings: Record<string, string> = {}):
   };
 }
 
-/** One more organisation; answers the identity of its administrator. */
+/** One more organisation, without limits; answers the identity of its administrator. */
 export async function makeOrg(platform: Platform, slug: string): Promise<Identity> {
   const made = await createOrgWithAdministrator(
     platform.postgres,
-    { slug, name: `Org ${slug}`, tier: 'ENTERPRISE' },
+    { slug, name: `Org ${slug}`, tier: 'ENTERPRISE', limits: unlimited },
     {
       email: `admin@${slug}.example`,
       name: `Admin of ${slug}`,

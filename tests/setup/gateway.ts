@@ -65,7 +65,12 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
 export function callersOf(url: string, platform: Pick<Platform, 'tokens'>): Callers {
   const tokenFor = async (identity: Identity) => {
     const { orgId, tier, capabilities, subject } = identity;
-    return (await platform.tokens.issue({ orgId, tier, capabilities, userId: subject.userId! }, Date.now())).token;
+    const session = {
+      sessionId: identity.sessionId ?? crypto.randomUUID(),
+      accessVersion: identity.accessVersion ?? 1,
+    };
+    const claims = { orgId, tier, capabilities, userId: subject.userId!, ...session };
+    return (await platform.tokens.issue(claims, Date.now())).token;
   };
   return {
     tokenFor,
