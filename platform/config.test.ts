@@ -38,6 +38,34 @@ describe('the settings', () => {
     }
   });
 
+  it('open debug logs to addresses, each to one organisation', () => {
+    const opened = loadConfig({
+      DEBUG_LOG_SOURCES: 'acme=192.0.2.7, acme=10.0.0.0/8/web%2Cshop/a ,other-org=2001:db8::/32',
+    }).debugLogSources;
+    expect(opened.map(({ orgSlug, range, app }) => [orgSlug, range, app])).toEqual([
+      ['acme', '192.0.2.7/32', undefined],
+      ['acme', '10.0.0.0/8', 'web,shop/a'],
+      ['other-org', '2001:db8::/32', undefined],
+    ]);
+    expect(loadConfig({}).debugLogSources).toEqual([]);
+    for (const wrong of [
+      'acme',
+      'acme=',
+      '192.0.2.7',
+      'Acme=192.0.2.7',
+      'acme=192.0.2',
+      'acme=192.0.2.0/33',
+      'acme=2001:db8::/129',
+      'acme=192.0.2.7/shop',
+      'acme=192.0.2.0/24/%',
+      'acme=192.0.2.7,',
+      'acme=10.0.0.0/8,other=10.1.0.0/16',
+      'acme=10.1.0.0/16,other=10.2.3.4/8',
+    ]) {
+      expect(() => loadConfig({ DEBUG_LOG_SOURCES: wrong }), wrong).toThrow(/DEBUG_LOG_SOURCES .*ORG=ADDRESS/);
+    }
+  });
+
   it('name subgraphs with their addresses, each once', () => {
     const urls = loadConfig({
       SUBGRAPH_URLS: 'jobs=http://127.0.0.1:4101/jobs, audit=https://b/audit?x=1',

@@ -5,8 +5,10 @@
 
 import { readFileSync } from 'node:fs';
 import {
+  addressRanges,
   ConfigError,
   choice,
+  debugLogSources,
   ed25519Key,
   integer,
   parseHeaderNames,
@@ -17,6 +19,7 @@ import {
   secret,
   text,
   url,
+  webAddress,
 } from './setting-kinds.js';
 
 export { ConfigError } from './setting-kinds.js';
@@ -68,9 +71,40 @@ export const settings = {
   redisPrefix: text('REDIS_PREFIX', 'What every Redis key starts with. Default hw.', 'letters and digits'),
   tokenSigningKey: secret(
     'TOKEN_SIGNING_KEY',
-    'The private Ed25519 JWK that signs access tokens. Default: made on the first start.',
-    'a private JWK as JSON',
+    'The private Ed25519 JWK that signs access tokens, or a JWK set: its first private key signs, all verify. Default: made on the first start.',
+    'a JWK or a JWK set as JSON',
   ),
+  tokenSigningKeyFile: text(
+    'TOKEN_SIGNING_KEY_FILE',
+    'A file with what TOKEN_SIGNING_KEY takes, instead of it. It is read again when it changes: `npm run rotate-keys` puts a new key in front.',
+    'a file',
+  ),
+  oidcIssuer: webAddress(
+    'OIDC_ISSUER',
+    'An outside issuer whose access tokens are taken beside our own; exactly as the tokens’ `iss` spells it. Default: none.',
+  ),
+  oidcAudience: text(
+    'OIDC_AUDIENCE',
+    'What the `aud` of the outside issuer’s tokens has to name; needed with OIDC_ISSUER.',
+  ),
+  oidcJwksUrl: webAddress(
+    'OIDC_JWKS_URL',
+    'Where the outside issuer publishes its keys. Default: what its .well-known/openid-configuration tells, or else its .well-known/jwks.json.',
+  ),
+  oidcOrgClaim: {
+    ...text('OIDC_ORG_CLAIM', 'The claim of the outside issuer’s tokens that holds the organisation’s slug.', 'a name'),
+    fallback: 'org',
+    parse: (value: string) => value,
+  },
+  oidcRolesClaim: {
+    ...text(
+      'OIDC_ROLES_CLAIM',
+      'The claim of the outside issuer’s tokens that lists roles; those that are not ours are passed over.',
+      'a name',
+    ),
+    fallback: 'roles',
+    parse: (value: string) => value,
+  },
   cursorKey: secret(
     'CURSOR_KEY',
     'The key that signs paging cursors. Default: made on the first start.',
@@ -270,6 +304,14 @@ export const settings = {
     'a file',
   ),
   tlsKeyFile: text('TLS_KEY_FILE', 'The private key (PEM) of TLS_CERT_FILE.', 'a file'),
+  trustedProxies: addressRanges(
+    'TRUSTED_PROXIES',
+    'The proxies in front whose X-Forwarded-For tells the client’s address. Default none: the address of the connection is taken.',
+  ),
+  debugLogSources: debugLogSources(
+    'DEBUG_LOG_SOURCES',
+    'Addresses from which the debug logs of an organisation, or of one of its apps, are read without a token. Default none.',
+  ),
   requestTimeoutMs: integer(
     'REQUEST_TIMEOUT_MS',
     60_000,
@@ -401,6 +443,26 @@ export const settings = {
     ['on', 'off'],
     'Whether equal queries of the same caller that run at the same time are answered by one execution.',
   ),
+  rateLimits: choice(
+    'RATE_LIMITS',
+    'on',
+    ['on', 'off'],
+    'Whether callers are held to the requests and connections of their tier. The gateway alone needs REDIS_URL for that.',
+  ),
+  anonymousRequestsPerMinute: integer(
+    'ANONYMOUS_REQUESTS_PER_MINUTE',
+    300,
+    1,
+    1_000_000_000,
+    'How many requests a minute an address may send without a token; of IPv6, a network (/64).',
+  ),
+  anonymousBurst: integer(
+    'ANONYMOUS_BURST',
+    60,
+    1,
+    1_000_000_000,
+    'How many requests an address may send at once without a token.',
+  ),
 } satisfies Record<string, Setting<unknown>>;
 
 type Settings = typeof settings;
@@ -450,10 +512,14 @@ export function operationLimitsOf(config: Config): OperationLimits {
   return Object.fromEntries(entries) as OperationLimits;
 }
 
+/** Whether `<NAME>_FILE` names a file to read the setting from, once; a setting of that name has its own meaning. */
+const mayStandInFile = ({ env, secret }: Setting<unknown>): boolean =>
+  secret === true && !Object.values(settings).some((other) => other.env === `${env}_FILE`);
+
 /** The text of a setting; a secret may also stand in the file that `<NAME>_FILE` names. @throws ConfigError */
 function rawSetting(env: Record<string, string | undefined>, setting: Setting<unknown>): string | undefined {
   const own = env[setting.env]?.trim();
-  const file = setting.secret ? env[`${setting.env}_FILE`]?.trim() : undefined;
+  const file = mayStandInFile(setting) ? env[`${setting.env}_FILE`]?.trim() : undefined;
   if (file === undefined || file === '') return own === '' ? undefined : own;
   if (own !== undefined && own !== '') {
     throw new ConfigError(`${setting.env} and ${setting.env}_FILE are both set: leave one of them out.`);
@@ -497,7 +563,7 @@ export function envExample(): string {
   const head = '# The settings of Harborwatch. All have working defaults; generated from platform/config.ts.\n';
   const lines = Object.values(settings as Record<string, Setting<unknown>>).map((setting) => {
     const fallback = ['string', 'number'].includes(typeof setting.fallback) ? String(setting.fallback) : '';
-    const orFile = setting.secret ? ` ${setting.env}_FILE names a file that holds it instead.` : '';
+    const orFile = mayStandInFile(setting) ? ` ${setting.env}_FILE names a file that holds it instead.` : '';
     return `\n# ${setting.description}\n# Takes ${setting.allowed}.${orFile}\n# ${setting.env}=${fallback}\n`;
   });
   return head + lines.join('');

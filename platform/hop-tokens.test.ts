@@ -3,10 +3,10 @@ import { importJWK, jwtVerify } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestPlatform, type TestPlatform } from '../tests/setup/database.js';
 import { eventually } from '../tests/setup/until.js';
+import { generateSigningKey } from './authentication/token-keys.js';
 import type { HarborwatchError } from './errors.js';
 import { type HopCaller, HopSigner, HopVerifier } from './hop-tokens.js';
 import { connectRedis } from './redis.js';
-import { generateSigningKey } from './tokens.js';
 
 let base: TestPlatform;
 let key: string;
@@ -139,7 +139,14 @@ describe('a hop token', () => {
   it('is no access token, and an access token is none', async () => {
     const { orgId, subject, tier, capabilities } = base.orgs[0];
     const sameKey = new HopVerifier(base.env.TOKEN_SIGNING_KEY!, base.platform.redis, base.platform.logger);
-    const claims = { orgId, tier, capabilities, userId: subject.userId! };
+    const claims = {
+      orgId,
+      tier,
+      capabilities,
+      userId: subject.userId!,
+      sessionId: crypto.randomUUID(),
+      accessVersion: 1,
+    };
     const { token } = await base.platform.tokens.issue(claims, Date.now());
     expect(await codeOf(verify(token, body, 'jobs', sameKey))).toBe('HOP_TOKEN_INVALID');
     const hop = new HopSigner(base.env.TOKEN_SIGNING_KEY!).sign('harborwatch', body, caller(), soon());

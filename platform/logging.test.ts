@@ -31,7 +31,6 @@ describe('a log line', () => {
     ['an error of GraphQL', (logger: Logger) => logger.error({ err: graphqlError() }, 'x')],
     ['an error of PostgreSQL', (logger: Logger) => logger.error({ err: databaseError() }, 'x')],
     ['a cause', (logger: Logger) => logger.error({ err: new Error('x', { cause: databaseError() }) }, 'x')],
-    ['a child’s bindings', (logger: Logger) => logger.child({ session: { accessToken: 'canary' } }).info('x')],
   ])('does not tell %s', (_what, write) => {
     const lines = linesOf(write);
     expect(lines).not.toContain('canary');

@@ -17,7 +17,7 @@ export function createLogger(part: string, level: string, destination?: Destinat
       level,
       base: { part, pid: process.pid },
       timestamp: pino.stdTimeFunctions.isoTime,
-      formatters: { log: cleaned, bindings: cleaned },
+      formatters: { log: cleaned },
       hooks: { streamWrite: withoutSecrets },
       serializers: { err: (error) => error },
     },

@@ -14,3 +14,14 @@ export function isNestedTooDeeply(value: unknown, levels = maxNesting): boolean 
   if (typeof value !== 'object' || value === null) return false;
   return levels === 0 || Object.values(value).some((item) => isNestedTooDeeply(item, levels - 1));
 }
+
+/** The JSON value as it can be stored: its texts so, and what lies deeper than may be as a mark. */
+export function toStorable(value: unknown, levels = maxNesting): unknown {
+  if (typeof value === 'string') return toStorableText(value);
+  if (typeof value !== 'object' || value === null) return value;
+  if (levels === 0) return '…';
+  if (Array.isArray(value)) return value.map((item) => toStorable(item, levels - 1));
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => [toStorableText(key), toStorable(item, levels - 1)]),
+  );
+}

@@ -8,11 +8,11 @@ import { contextFor, sourceAt } from '../gateway/sources/testing.js';
 import { jobs } from '../subgraphs/jobs/index.js';
 import { createTestPlatform, type TestPlatform } from '../tests/setup/database.js';
 import { eventually } from '../tests/setup/until.js';
+import { generateSigningKey } from './authentication/token-keys.js';
 import { fail } from './errors.js';
 import { HopSigner, HopVerifier } from './hop-tokens.js';
 import { createExecutor, type SubgraphExecutor, type SubgraphParts } from './subgraph.js';
 import { type RunningSubgraphServer, startSubgraphServer } from './subgraph-server.js';
-import { generateSigningKey } from './tokens.js';
 
 let base: TestPlatform;
 let parts: SubgraphParts;
@@ -112,7 +112,14 @@ describe('a subgraph process', () => {
 
   it('refuses a call without a token, with an access token, and with a broken one, and tells no more', async () => {
     const { orgId, subject, tier, capabilities } = base.orgs[0];
-    const claims = { orgId, tier, capabilities, userId: subject.userId! };
+    const claims = {
+      orgId,
+      tier,
+      capabilities,
+      userId: subject.userId!,
+      sessionId: crypto.randomUUID(),
+      accessVersion: 1,
+    };
     const { token } = await base.platform.tokens.issue(claims, Date.now());
     expect(await post(undefined)).toEqual(refused);
     expect(await post(`Bearer ${token}`)).toEqual(refused);

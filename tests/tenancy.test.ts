@@ -5,6 +5,7 @@ import { datasets } from '../datasets/index.js';
 import type { Identity } from '../platform/identity.js';
 import { roleNames } from '../platform/postgres/roles.js';
 import { createExecutor } from '../platform/subgraph.js';
+import { countFeedRows } from '../platform/system/usage.js';
 import { WidgetCache } from '../subgraphs/analytics/cache.js';
 import { Rollup } from '../subgraphs/analytics/rollup.js';
 import { AnalyticsStore } from '../subgraphs/analytics/store.js';
@@ -282,6 +283,7 @@ async function fill({ platform, database }: TestPlatform, identity: Identity, ev
     const executor = executors.find(({ name }) => name === subgraph)!;
     const result = await executor.execute({ query }, { identity, remoteIp: null });
     expect(result.errors).toBeUndefined();
+    return result.data as any;
   };
   for (const { name, timeColumn } of datasets) {
     await ingest(
@@ -297,6 +299,9 @@ async function fill({ platform, database }: TestPlatform, identity: Identity, ev
     `mutation { createUser(input: { email: "${email}", name: "U", password: "long enough", roles: [VIEWER] }) { id } }`,
   );
   await ask('accounts', `mutation { signIn(input: { email: "${email}", password: "long enough" }) { expiresAt } }`);
+  const key = 'name: "k", capabilities: [{ action: "events:write" }]';
+  const { createApiKey } = await ask('accounts', `mutation { createApiKey(input: { ${key} }) { apiKey { id } } }`);
+  await ask('accounts', `mutation { revokeApiKey(input: { id: "${createApiKey.apiKey.id}" }) { id } }`);
   await ask('jobs', 'mutation { submitJob(input: { query: "SELECT 1 AS one FROM logs" }) { id } }');
   const entry = '{ type: "A", when: "2026-01-15T10:00:00Z", who: "u", msg: "m", pri: "Info" }';
   await ask('audit', `mutation { writeLogEntries(input: { app: "shop", entries: [${entry}] }) { accepted } }`);
@@ -308,6 +313,11 @@ async function fill({ platform, database }: TestPlatform, identity: Identity, ev
   // The work of others' workers, in short.
   const rollup = new Rollup(new AnalyticsStore(platform.postgres), new WidgetCache(platform.redis, platform.clock));
   await rollup.apply(await readWholeFeed(platform.postgres, identity));
+  await countFeedRows(platform.postgres, await readWholeFeed(platform.postgres, identity));
+  await database.asSuperuser(
+    `INSERT INTO app.quota_notices (org_id, quota, period, threshold) VALUES ($1, 'collections', '2026-01-01', 80)`,
+    [identity.orgId],
+  );
   await database.asSuperuser(
     `INSERT INTO app.job_results (org_id, job_id, attempt, first_row, row_count, json_bytes, data)
      SELECT org_id, id, 1, 0, 1, 1, '' FROM app.jobs WHERE org_id = $1`,

@@ -53,3 +53,7 @@ CREATE POLICY system_read ON app.access_revocations FOR SELECT TO harborwatch_sy
 CREATE POLICY system_clean ON app.access_revocations FOR DELETE TO harborwatch_system USING (true);
 GRANT SELECT, INSERT, UPDATE ON app.access_revocations TO harborwatch_app;
 GRANT SELECT, DELETE ON app.access_revocations TO harborwatch_system;
+
+-- The making and changing of organisations is told in the transaction that does it.
+CREATE POLICY system_write ON app.outbox FOR INSERT TO harborwatch_system WITH CHECK (true);
+GRANT INSERT ON app.outbox TO harborwatch_system;

@@ -1,6 +1,7 @@
-/** The widgets in the graph: capability, service, map. */
+/** The widgets in the graph: access rule, service, map. */
 import { Args, Ctx, FieldResolver, Query, Resolver } from 'type-graphql';
-import { callerWith, type GraphQLContext, identityOf } from '../../platform/subgraph.js';
+import { Requires } from '../../platform/graphql/access-rules.js';
+import { type GraphQLContext, identityOf } from '../../platform/subgraph.js';
 import type { AnalyticsService } from './service.js';
 import { TotalEventsArgs, TotalEventsWidget, Widgets } from './types.js';
 
@@ -8,9 +9,9 @@ import { TotalEventsArgs, TotalEventsWidget, Widgets } from './types.js';
 export class AnalyticsResolver {
   constructor(private readonly analytics: AnalyticsService) {}
 
+  @Requires('analytics:read')
   @Query(() => Widgets, { description: 'Figures for dashboards. Needs the capability analytics:read.' })
-  widgets(@Ctx() context: GraphQLContext): Widgets {
-    callerWith(context, 'analytics:read');
+  widgets(): Widgets {
     return new Widgets();
   }
 

@@ -1,5 +1,6 @@
 /** The GraphQL shape of the widgets. */
 import { ArgsType, Field, Float, Int, InterfaceType, ObjectType, registerEnumType } from 'type-graphql';
+import { Authenticated } from '../../platform/graphql/access-rules.js';
 import { BigIntScalar, DateTimeScalar } from '../../platform/graphql/scalars.js';
 import type { PeriodName, Trend as TrendRow } from './service.js';
 
@@ -75,6 +76,7 @@ export abstract class WidgetResult {
   source!: keyof typeof WidgetSource;
 }
 
+@Authenticated()
 @ObjectType('TotalEventsTrend', {
   simpleResolvers: true,
   description: 'The total against the equally long period before.',
@@ -91,6 +93,7 @@ export class TotalEventsTrend {
   previousPeriod!: string;
 }
 
+@Authenticated()
 @ObjectType('SeverityCount', { simpleResolvers: true, description: 'The events of one severity.' })
 export class SeverityCount {
   @Field(() => String, { description: 'critical, high, medium, low or info.' })
@@ -99,6 +102,7 @@ export class SeverityCount {
   count!: string;
 }
 
+@Authenticated()
 @ObjectType('TotalEventsWidget', {
   simpleResolvers: true,
   implements: WidgetResult,
@@ -150,5 +154,6 @@ export class TotalEventsArgs extends WidgetArgs {
   dataset?: string | null;
 }
 
+@Authenticated()
 @ObjectType('Widgets', { simpleResolvers: true, description: 'Figures for dashboards, each answered in milliseconds.' })
 export class Widgets {}

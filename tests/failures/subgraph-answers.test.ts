@@ -8,7 +8,7 @@ import {
   silent,
   startFakeSubgraph,
 } from '../../gateway/sources/testing.js';
-import { generateSigningKey } from '../../platform/tokens.js';
+import { generateSigningKey } from '../../platform/authentication/token-keys.js';
 import { startTestGateway, type TestGateway } from '../setup/gateway.js';
 
 const timeoutMs = 1_000;

@@ -1,7 +1,7 @@
 /** Subgraphs in processes of their own that go and come back, behind a gateway that goes on. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { generateSigningKey } from '../../platform/authentication/token-keys.js';
 import { freePort } from '../../platform/embedded/processes.js';
-import { generateSigningKey } from '../../platform/tokens.js';
 import { type GraphQLAnswer, startTestGateway, type TestGateway } from '../setup/gateway.js';
 import { type SubgraphProcess, startSubgraphProcess } from '../setup/subgraph-process.js';
 import { eventually } from '../setup/until.js';

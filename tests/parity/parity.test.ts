@@ -2,11 +2,11 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startGateway } from '../../gateway/server.js';
+import { generateSigningKey } from '../../platform/authentication/token-keys.js';
 import { startBackground } from '../../platform/background.js';
 import { loadConfig } from '../../platform/config.js';
 import type { Identity } from '../../platform/identity.js';
 import { createPlatform } from '../../platform/platform.js';
-import { generateSigningKey } from '../../platform/tokens.js';
 import { subgraphs } from '../../subgraphs/index.js';
 import { createTestPlatform, type TestPlatform } from '../setup/database.js';
 import { type Callers, callersOf } from '../setup/gateway.js';

@@ -10,8 +10,10 @@ import { text } from 'node:stream/consumers';
 import { composeServices } from '@apollo/composition';
 import { buildSubgraphSchema } from '@apollo/subgraph';
 import { graphql, parse } from 'graphql';
+import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { generateSigningKey, Tokens } from '../../platform/tokens.js';
+import { generateSigningKey, TokenKeys } from '../../platform/authentication/token-keys.js';
+import { Tokens } from '../../platform/authentication/tokens.js';
 import { eventually } from '../setup/until.js';
 
 const readyTimeoutMs = 60_000;
@@ -215,15 +217,52 @@ it('asks for a token where --no-auth is not given, over HTTP as for health it do
     const claims = {
       userId: crypto.randomUUID(),
       orgId: crypto.randomUUID(),
+      sessionId: crypto.randomUUID(),
+      accessVersion: 1,
       tier: 'BASIC',
       capabilities: [],
     } as const;
-    const { token } = await new Tokens(key, 60).issue({ ...claims, capabilities: [] }, Date.now());
+    const { token } = await new Tokens(TokenKeys.fromText(key), 60).issue({ ...claims, capabilities: [] }, Date.now());
     const answer = await ask(gateway.url, '{ users { name } }', { authorization: `Bearer ${token}` });
     expect(answer).toEqual({ status: 200, data: { users: [{ name: 'Ada' }] } });
     expect((await fetch(new URL('/health/live', gateway.url))).status).toBe(200);
   } finally {
     await gateway.end();
+  }
+});
+
+it('takes the tokens of an outside issuer, without a key of its own', async () => {
+  const { publicKey, privateKey } = await generateKeyPair('RS256', { modulusLength: 2_048 });
+  const keys = { keys: [{ ...(await exportJWK(publicKey)), kid: 'one', alg: 'RS256' }] };
+  const issuer = createServer((_request, response) => response.end(JSON.stringify(keys)));
+  await new Promise<void>((resolve) => issuer.listen(0, '127.0.0.1', resolve));
+  const url = `http://127.0.0.1:${(issuer.address() as AddressInfo).port}`;
+  const gateway = await startReady(['--supergraph', file, '--port', '0'], {
+    OIDC_ISSUER: url,
+    OIDC_AUDIENCE: 'here',
+    OIDC_JWKS_URL: `${url}/keys`,
+  });
+  try {
+    const tokenFor = (audience: string) =>
+      new SignJWT({ org: 'anybody', scope: 'read write' })
+        .setProtectedHeader({ alg: 'RS256', typ: 'at+jwt', kid: 'one' })
+        .setIssuer(url)
+        .setSubject('someone')
+        .setAudience(audience)
+        .setIssuedAt()
+        .setExpirationTime('1 minute')
+        .sign(privateKey);
+    const askAs = async (audience: string) =>
+      ask(gateway.url, '{ users { name } }', { authorization: `Bearer ${await tokenFor(audience)}` });
+    expect(await askAs('here')).toEqual({ status: 200, data: { users: [{ name: 'Ada' }] } });
+    const refused = await askAs('elsewhere');
+    expect([refused.status, refused.errors?.[0]?.extensions]).toEqual([
+      401,
+      { code: 'UNAUTHENTICATED', reason: 'AUDIENCE' },
+    ]);
+  } finally {
+    await gateway.end();
+    issuer.close();
   }
 });
 
