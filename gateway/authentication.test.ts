@@ -275,6 +275,36 @@ describe('connections that are open when access ends', () => {
 });
 
 describe('API keys', () => {
+  it('are refused in time while they cannot be looked up, and taken as soon as they can', async () => {
+    const key = await makeKey(one);
+    const letGo = await base.database.hold('LOCK TABLE app.api_keys IN ACCESS EXCLUSIVE MODE');
+    const asked = performance.now();
+    expect(await send(bearer(key.text))).toMatchObject({ status: 503, code: 'SERVICE_UNAVAILABLE' });
+    expect(performance.now() - asked).toBeLessThan(10_000);
+    // A client library takes 4401 for the last word.
+    expect((await RawSocket.connect(edge.url, key.text)).closed).toMatchObject({
+      code: 1013,
+      reason: expect.stringMatching(/^SERVICE_UNAVAILABLE: /),
+    });
+    await letGo();
+    expect((await send(bearer(key.text))).status).toBe(200);
+  });
+
+  it('of which there are none are looked up so many at a time, and the rest is refused at once', async () => {
+    const guess = () => `${publicPart(one.orgId, crypto.randomUUID())}.${newSecret()}`;
+    const letGo = await base.database.hold('LOCK TABLE app.api_keys IN ACCESS EXCLUSIVE MODE');
+    const messageOf = async () => {
+      const headers = { 'content-type': 'application/json', ...bearer(guess()) };
+      const response = await fetch(`${edge.url}/graphql`, { method: 'POST', headers, body: viewer });
+      return ((await response.json()) as any).errors[0].message;
+    };
+    const messages = await Promise.all(Array.from({ length: 230 }, messageOf));
+    expect(messages.filter((message) => message.startsWith('Too many API keys'))).toHaveLength(30);
+    await letGo();
+    const key = await makeKey(one);
+    await eventually(async () => expect((await send(bearer(key.text))).status).toBe(200));
+  });
+
   it('may do what they and the user behind them both may, and are seen to be used', async () => {
     const userId = await makeUser(one, ['VIEWER']);
     const capabilities: Capability[] = [{ action: 'events:read' }, { action: 'audit:read', app: 'shop' }];
@@ -419,6 +449,8 @@ describe('tokens of an outside issuer', () => {
     const answer = await send(bearer(await issuer.token({ sub: 'mallory', email: 'admin@one.example' })));
     expect(answer.data.viewer.user.email).toMatch(/^[0-9a-f]{32}@outside\.invalid$/);
     expect(answer.data.viewer.capabilities).toEqual([]);
+    const unproven = await issuer.token({ sub: 'trudy', email: 'boss@one.example', email_verified: false });
+    expect((await send(bearer(unproven))).data.viewer.user.email).toMatch(/^[0-9a-f]{32}@outside\.invalid$/);
   });
 
   it('that are not for us, not for now or not of the issuer are refused with the reason', async () => {

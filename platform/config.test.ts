@@ -2,7 +2,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { ConfigError, envExample, loadConfig, settings } from './config.js';
+import { ConfigError, envExample, loadConfig, withSettings } from './config.js';
+import { settings } from './settings.js';
 
 describe('the settings', () => {
   it('all have working defaults', () => {
@@ -36,6 +37,16 @@ describe('the settings', () => {
     } finally {
       await rm(directory, { recursive: true });
     }
+  });
+
+  it('take the place of files that an environment names for them, when they are laid over it', () => {
+    const env: NodeJS.ProcessEnv = { REDIS_URL_FILE: '/gone', CURSOR_KEY: 'ab'.repeat(32), PORT: '5000' };
+    const own = { REDIS_URL: 'redis://127.0.0.1:6379', CURSOR_KEY: 'cd'.repeat(32) };
+    expect(loadConfig(withSettings(env, own))).toMatchObject({
+      port: 5000,
+      redisUrl: own.REDIS_URL,
+      cursorKey: own.CURSOR_KEY,
+    });
   });
 
   it('open debug logs to addresses, each to one organisation', () => {

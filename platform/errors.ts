@@ -253,8 +253,9 @@ export const errorRegistry = define({
   },
   TOO_MANY_CONNECTIONS: {
     status: 429,
-    cause: 'The organisation has as many WebSockets and event streams open as its tier admits.',
-    fix: 'Close some, or send several subscriptions over one WebSocket; a higher tier admits more.',
+    cause:
+      'The organisation has as many WebSockets and event streams open as its tier admits, or an address as it may without a token.',
+    fix: 'Close some, or send several subscriptions over one WebSocket; a higher tier, or a token, admits more.',
   },
   TOO_MANY_OPERATIONS: {
     status: 429,

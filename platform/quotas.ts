@@ -17,8 +17,8 @@ export interface QuotaUse {
   used: number;
   /** Infinity for none. */
   limit: number;
-  /** The highest threshold that the period has an entry about; 0 before the first. */
-  noticed: number;
+  /** The thresholds that the period has an entry about. */
+  noticed: readonly number[];
 }
 
 /** What is used in percent of the limit, rounded down; 0 where there is no limit. */
@@ -37,8 +37,8 @@ const periodOf = (quota: string): string =>
 
 /** The columns of `orgs` that a QuotaUse needs beside what is used; see toUse. */
 export const quotaColumns = `orgs.tier, orgs.limits, (
-  SELECT jsonb_object_agg(quota, threshold) FROM (
-    SELECT quota, max(threshold) AS threshold FROM quota_notices
+  SELECT jsonb_object_agg(quota, thresholds) FROM (
+    SELECT quota, array_agg(threshold) AS thresholds FROM quota_notices
      WHERE period IN (${today}, date_trunc('month', ${today})::date) AND period = ${periodOf('quota')} GROUP BY quota) AS told
 ) AS noticed`;
 
@@ -46,7 +46,7 @@ export const quotaColumns = `orgs.tier, orgs.limits, (
 export interface QuotaRow {
   tier: Tier;
   limits: LimitOverrides;
-  noticed: { [Name in QuotaName]?: number } | null;
+  noticed: { [Name in QuotaName]?: number[] } | null;
 }
 
 /** Whether the organisation has no limit of the quota, as an SQL condition on `orgs`. */
@@ -56,7 +56,7 @@ export const toUse = ({ tier, limits, noticed }: QuotaRow, quota: QuotaName, use
   quota,
   used,
   limit: limitsOf(tier, limits)[quota],
-  noticed: noticed?.[quota] ?? 0,
+  noticed: noticed?.[quota] ?? [],
 });
 
 /**
@@ -94,8 +94,10 @@ class QuotaExceeded extends HarborwatchError {
     readonly adding: number,
   ) {
     const { quota, used, limit } = use;
-    const [of, way] = wordings[quota];
-    const endsAt = quota === 'eventsPerDay' ? endOfDay() : undefined;
+    const [of, wait] = wordings[quota];
+    const fitsLater = adding <= limit;
+    const way = fitsLater ? wait : tooLarge;
+    const endsAt = fitsLater && quota === 'eventsPerDay' ? endOfDay() : undefined;
     const again = endsAt === undefined ? '' : ` The day ends at ${endsAt.toISOString()}.`;
     super(
       'QUOTA_EXCEEDED',
@@ -112,13 +114,15 @@ class QuotaExceeded extends HarborwatchError {
 }
 
 /** What a quota counts, and what one can do where it is used up. */
-const wordings: Record<QuotaName, [of: string, way: string]> = {
+const wordings: Record<QuotaName, [of: string, wait: string]> = {
   eventsPerDay: ['events and log entries a day', 'Nothing of the batch was stored: send it again then.'],
   storedBytes: ['bytes of events and log entries', 'Nothing of the batch was stored. An operator can raise the quota.'],
   runningJobs: ['jobs at the same time', 'Wait until one has ended.'],
   resultBytes: ['bytes of job results', 'Results go 24 hours after their job, or ask for less at once.'],
   collections: ['collections', 'Remove one first.'],
 };
+
+const tooLarge = 'The whole quota is less than that: send or ask for less at once, or let an operator raise it.';
 
 const count = (value: number): string => value.toLocaleString('en');
 
@@ -149,17 +153,21 @@ export async function noteUse(
 ): Promise<void> {
   const used = use.used + adding;
   const percent = percentOf(used, use.limit);
-  await writeNotices(tx, identity, { ...use, used }, { module, percent });
+  const reached = thresholds.filter((threshold) => percent >= threshold);
+  await writeNotices(tx, identity, { ...use, used }, { module, reached });
 }
 
-/** Runs a transaction as `withOrg` does. A refusal for a quota is written down, though the transaction is undone. */
+/**
+ * Runs a transaction as `withOrg` does. A refusal for a quota is written down as its 100 %, though the transaction is
+ * undone: what is used may be far below.
+ */
 export async function withQuotas<T>(postgres: Postgres, identity: Identity, fn: (tx: Tx) => Promise<T>): Promise<T> {
   try {
     return await postgres.withOrg(identity, fn);
   } catch (error) {
-    if (error instanceof QuotaExceeded) {
+    if (error instanceof QuotaExceeded && !error.use.noticed.includes(100)) {
       const { use, module, adding } = error;
-      const told = { module, percent: 100, refused: adding };
+      const told = { module, reached: [100], refused: adding };
       // Where it fails, the next refusal writes it.
       await postgres.withOrg(identity, (tx) => writeNotices(tx, identity, use, told)).catch(() => {});
     }
@@ -171,15 +179,15 @@ async function writeNotices(
   tx: Tx,
   identity: Identity,
   { quota, used, limit, noticed }: QuotaUse,
-  { module, percent, refused }: { module: string; percent: number; refused?: number },
+  { module, reached, refused }: { module: string; reached: readonly number[]; refused?: number },
 ): Promise<void> {
-  const reached = thresholds.filter((threshold) => percent >= threshold && threshold > noticed);
-  if (reached.length === 0) return;
+  const untold = reached.filter((threshold) => !noticed.includes(threshold));
+  if (untold.length === 0) return;
   const written = await tx.query<{ threshold: number }>(
     `INSERT INTO quota_notices (org_id, quota, threshold, period)
      SELECT $1, $2::text, threshold, ${periodOf('$2::text')} FROM unnest($3::smallint[]) AS threshold
      ON CONFLICT DO NOTHING RETURNING threshold`,
-    [identity.orgId, quota, reached],
+    [identity.orgId, quota, untold],
   );
   const figures = `${count(used)} of ${count(limit)} are used`;
   for (const { threshold } of written) {
@@ -193,7 +201,7 @@ async function writeNotices(
       message:
         refused === undefined
           ? `${threshold} % of the quota ${quota} are reached: ${figures}.`
-          : `The quota ${quota} is used up: ${figures}, and ${count(refused)} more were refused.`,
+          : `The quota ${quota} had no room: ${figures}, and ${count(refused)} more were refused.`,
       remoteIp: null,
       data: { quota, used, limit, percent: percentOf(used, limit), threshold },
     });

@@ -33,9 +33,9 @@ export class RedisKeys {
   rate(who: string): string {
     return `${this.prefix}:{${who}}:rate`;
   }
-  /** The connections that an organisation holds open. */
-  connections(orgId: string): string {
-    return `${this.prefix}:{${orgId}}:connections`;
+  /** The connections that an organisation, or an address without one (`address/...`), holds open. */
+  connections(who: string): string {
+    return `${this.prefix}:{${who}}:connections`;
   }
   /** What a collection keeps beside its entries: `index`, `marker`. */
   collection(orgId: string, redisKeyBase: string, part: string): string {

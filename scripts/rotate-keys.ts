@@ -36,7 +36,12 @@ await runMain(async () => {
   }
   const envFile = path.join(root, '.env');
   if (existsSync(envFile)) process.loadEnvFile(envFile);
-  const { tokenSigningKeyFile, dataDir } = loadConfig(process.env);
+  const { tokenSigningKey, tokenSigningKeyFile, dataDir } = loadConfig(process.env);
+  if (given === undefined && tokenSigningKey !== undefined) {
+    throw new ConfigError(
+      'TOKEN_SIGNING_KEY holds the key itself, and no process would notice another one in a file: move it to a file that TOKEN_SIGNING_KEY_FILE names.',
+    );
+  }
   // npm runs scripts in the checkout; a path of the user is meant from where the user is.
   const from = process.env.INIT_CWD ?? process.cwd();
   const file = given ?? tokenSigningKeyFile ?? tokenKeysFile(dataDir ?? path.join(root, '.harborwatch'));

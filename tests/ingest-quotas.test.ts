@@ -203,15 +203,20 @@ describe('entries about quotas', () => {
     expect(await told()).toHaveLength(3);
   });
 
-  test('tell of a refusal too, though the batch is undone', async () => {
+  test('tell of a refusal too, though the batch is undone; 80 % is told when it is reached', async () => {
     await limit({ eventsPerDay: 100 });
-    await expect(send(500)).rejects.toMatchObject({ code: 'QUOTA_EXCEEDED' });
+    const tooLarge = await send(500).catch((error) => error);
+    expect(tooLarge).toMatchObject({ code: 'QUOTA_EXCEEDED', message: expect.stringContaining('less at once') });
+    expect(tooLarge.details).not.toHaveProperty('retryAfterSeconds');
     await expect(send(400)).rejects.toMatchObject({ code: 'QUOTA_EXCEEDED' });
+    expect(await told()).toEqual([['eventsPerDay', 100, 'SEC', 0]]);
+    await send(85);
+    await send(15);
     expect(await told()).toEqual([
-      ['eventsPerDay', 80, 'WARN', 0],
       ['eventsPerDay', 100, 'SEC', 0],
+      ['eventsPerDay', 80, 'WARN', 85],
     ]);
-    expect((await quotaEntries(t, org)).map(({ outcome }) => outcome)).toEqual(['FAILURE', 'FAILURE']);
+    expect((await quotaEntries(t, org)).map(({ outcome }) => outcome)).toEqual(['FAILURE', 'SUCCESS']);
   });
 
   test('are written once when many batches reach the threshold together', async () => {

@@ -77,3 +77,48 @@ test('a missing or double number is refused', async () => {
     await rm(directory, { recursive: true });
   }
 });
+
+test('an older installation keeps its rows, and its kept results count', async () => {
+  const older = await createTestDatabase();
+  try {
+    const { asSuperuser } = older;
+    await asSuperuser(`GRANT CREATE ON DATABASE ${older.name} TO ${roleNames.owner}`);
+    await asSuperuser('DROP SCHEMA app, q, qb, migration CASCADE');
+    await migrate(older.url('owner'), migrations.slice(0, 9));
+    const [org] = await asSuperuser<{ id: string }>(
+      `INSERT INTO app.orgs (slug, name) VALUES ('older', 'Older') RETURNING id`,
+    );
+    await asSuperuser(`INSERT INTO app.users (org_id, email, name, roles) VALUES ($1, 'a@b.example', 'A', '{ADMIN}')`, [
+      org!.id,
+    ]);
+    await asSuperuser(
+      `WITH job AS (
+         INSERT INTO app.jobs (org_id, status, language, query, priority, timeout_ms, fingerprint, completed_at, columns)
+         SELECT $1, 'COMPLETED', 'SQL', 'SELECT ' || n, 'NORMAL', 1000, '', now(), '[]' FROM generate_series(1, 3) AS n RETURNING *
+       )
+       INSERT INTO app.job_results (org_id, job_id, attempt, first_row, row_count, json_bytes, data)
+       SELECT org_id, id, 1, first_row, 1, 10, '' FROM job, generate_series(0, 1) AS first_row WHERE query <> 'SELECT 3'`,
+      [org!.id],
+    );
+    await asSuperuser(
+      `INSERT INTO app.change_feed (org_id, dataset, batch_no, min_time, max_time, minutes, row_count)
+       VALUES ($1, 'logs', 1, now(), now(), '{}', 7)`,
+      [org!.id],
+    );
+    expect(await migrate(older.url('owner'), migrations)).toEqual(migrations.slice(9).map(({ name }) => name));
+    expect(await asSuperuser('SELECT query, result_bytes::int AS bytes FROM app.jobs ORDER BY query')).toEqual([
+      { query: 'SELECT 1', bytes: 20 },
+      { query: 'SELECT 2', bytes: 20 },
+      { query: 'SELECT 3', bytes: 0 },
+    ]);
+    expect(await asSuperuser('SELECT roles, capabilities, access_version, disabled_at FROM app.users')).toEqual([
+      { roles: ['ADMIN'], capabilities: [], access_version: 1, disabled_at: null },
+    ]);
+    expect(await asSuperuser('SELECT row_count, bytes::int FROM app.change_feed')).toEqual([
+      { row_count: 7, bytes: 0 },
+    ]);
+    expect(await dumpSchema(asSuperuser)).toBe(await readFile(goldenFile, 'utf8'));
+  } finally {
+    await older.drop();
+  }
+});

@@ -4,7 +4,7 @@ import type { Authenticator } from '../../platform/authentication/authenticator.
 import { signedRequest } from '../../platform/authentication/signed-requests.js';
 import type { Clock } from '../../platform/clock.js';
 import type { Config } from '../../platform/config.js';
-import { errorRegistry, fail, HarborwatchError, toErrorPayload } from '../../platform/errors.js';
+import { type ErrorCode, errorRegistry, fail, HarborwatchError, toErrorPayload } from '../../platform/errors.js';
 import type { Identity } from '../../platform/identity.js';
 import type { Logger } from '../../platform/logging.js';
 import type { GatewayMetrics } from '../../platform/metrics.js';
@@ -90,8 +90,8 @@ const jsonHeaders = (text: string) => ({
 /** How long the rest of a body that is too large is taken in, so that its sender reads the answer. */
 const discardMs = 1_000;
 
-/** When to try again where nobody knows better. */
-const retrySeconds = 10;
+/** When to try again where nobody knows better: connections are closed all the time, and quotas are freed by people. */
+const retrySeconds = (code: ErrorCode): number => (code === 'QUOTA_EXCEEDED' ? 3_600 : 10);
 
 /** Answers an error in GraphQL's shape, with the HTTP status of its code. */
 export function sendError(
@@ -112,7 +112,7 @@ export function sendError(
   const body = { errors: [known ? toErrorPayload(known) : unexpected] };
   const headers: Record<string, string> = { 'cache-control': 'no-store' };
   if (status === 401) headers['www-authenticate'] = 'Bearer';
-  if (status === 429) headers['retry-after'] = String(known?.details.retryAfterSeconds ?? retrySeconds);
+  if (status === 429) headers['retry-after'] = String(known?.details.retryAfterSeconds ?? retrySeconds(code));
   if (code !== 'PAYLOAD_TOO_LARGE' || request.complete) {
     sendJson(response, status, body, headers);
     return;

@@ -4,8 +4,15 @@ import { BlockList, isIP } from 'node:net';
 
 const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
 
-/** An IPv4 address that is written as IPv6 as what it is. */
-const plain = (address: string): string => mapped.exec(address)?.[1] ?? address;
+/** As some proxies write the client: with its port, and an IPv6 address in brackets. */
+const withPort = /^(?:\[([^\]]+)\]|(\d+\.\d+\.\d+\.\d+))(?::\d+)?$/;
+
+/** The address alone; an IPv4 address that is written as IPv6 as what it is. */
+function plain(text: string): string {
+  const [, v6, v4] = withPort.exec(text) ?? [];
+  const address = v6 ?? v4 ?? text;
+  return mapped.exec(address)?.[1] ?? address;
+}
 
 /**
  * @param trustedProxies addresses and ranges: what stands rightmost in X-Forwarded-For and is not one of them is the

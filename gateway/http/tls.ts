@@ -2,8 +2,9 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { unwatchFile, watchFile } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { type Config, ConfigError, settings } from '../../platform/config.js';
+import { type Config, ConfigError } from '../../platform/config.js';
 import type { Logger } from '../../platform/logging.js';
+import { settings } from '../../platform/settings.js';
 
 export interface Certificate {
   cert: string;

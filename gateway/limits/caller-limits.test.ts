@@ -198,6 +198,15 @@ describe('an organisation that has used up its limit', () => {
     expect(socket.closed).toBeUndefined();
   });
 
+  it('is told so as an event where the stream was open before it was known what the query costs', async () => {
+    const identity = await makeLimitedOrg('BASIC', slowly(2));
+    const body = JSON.stringify({ query: costly, variables: { first: 20 } });
+    const response = await ask(identity, { body, headers: { accept: 'text/event-stream' } });
+    const events = await response.text();
+    expect(events).toContain('"code":"RATE_LIMITED"');
+    expect(events).toContain('event: complete');
+  });
+
   it('leaves all others alone', async () => {
     const [one, other] = [await makeLimitedOrg('BASIC', slowly(1)), await makeLimitedOrg('BASIC', slowly(1))];
     await ask(one);
@@ -285,6 +294,31 @@ describe('with limits of an installation', () => {
       errors: [{ extensions: { code: 'RATE_LIMITED', tier: 'anonymous' } }],
     });
     expect((await own.query(own.orgs[0], typename)).status).toBe(200);
+  });
+
+  it('an address without a token opens so many connections, and tries so many tokens on them', async () => {
+    const own = await startTestGateway({
+      settings: { ANONYMOUS_REQUESTS_PER_MINUTE: '1', ANONYMOUS_BURST: '2' },
+    });
+    open.push(() => own.close());
+    const sockets = [await RawSocket.connect(own.url), await RawSocket.connect(own.url)];
+    open.push(...sockets.map((socket) => () => socket.close()));
+    const refused = await RawSocket.connect(own.url);
+    expect(refused.closed).toMatchObject({ code: 4429, reason: expect.stringMatching(/^TOO_MANY_CONNECTIONS: /) });
+    const signedIn = await RawSocket.connect(own.url, await own.tokenFor(own.orgs[0]));
+    open.push(() => signedIn.close());
+    expect(signedIn.closed).toBeUndefined();
+    await sockets[0]!.close();
+    const free = await eventually(async () => {
+      const next = await RawSocket.connect(own.url);
+      expect(next.closed).toBeUndefined();
+      return next;
+    });
+    open.push(() => free.close());
+
+    const codes = [];
+    for (let at = 0; at < 3; at += 1) codes.push((await RawSocket.connect(own.url, 'nothing')).closed?.code);
+    expect(codes).toEqual([4401, 4401, 4429]);
   });
 
   it('nobody is held to any where they are off, and nothing is told of them', async () => {

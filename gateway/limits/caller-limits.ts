@@ -20,7 +20,7 @@ export interface CallerLimitsOptions {
   read?: ReadOrgLimits;
 }
 
-interface Caller {
+export interface Caller {
   identity: Identity | undefined;
   remoteIp: string | null;
 }
@@ -46,7 +46,7 @@ export class CallerLimits {
   /** Begins the charge of one request. @param response gets the headers that tell of the limit */
   charge({ identity, remoteIp }: Caller, response?: ServerResponse): Charge | Promise<Charge> {
     if (!isSignedIn(identity)) {
-      const key = this.#redis.keys.rate(`address/${networkOf(remoteIp ?? 'unknown')}`);
+      const key = this.#redis.keys.rate(addressOf(remoteIp));
       return new Charge(this.#limiter, { key, tier: 'anonymous', limit: this.#anonymous }, response);
     }
     const chargeOrg = ({ tier, limits }: OrgRates) => {
@@ -57,16 +57,26 @@ export class CallerLimits {
     return rates instanceof Promise ? rates.then(chargeOrg) : chargeOrg(rates);
   }
 
-  /** Counts a connection of an organisation. @returns what to call once when it is closed. @throws TOO_MANY_CONNECTIONS */
-  async connect(identity: Identity): Promise<() => void> {
-    if (!isSignedIn(identity)) return () => {};
+  /**
+   * Counts a connection of an organisation, or of the address of a caller without a token: nobody may hold all that the
+   * gateway has. @returns what to call once when it is closed. @throws TOO_MANY_CONNECTIONS
+   */
+  async connect({ identity, remoteIp }: Caller): Promise<() => void> {
+    if (!isSignedIn(identity)) {
+      const limit = this.#anonymous.burstCapacity;
+      const whose = `Your address has the ${limit} connections that it may have without a token`;
+      return this.#enter(addressOf(remoteIp), limit, whose);
+    }
     const { tier, limits } = await this.#orgs.of(identity);
     const { concurrentConnections: limit } = limits;
     if (limit === Number.POSITIVE_INFINITY) return () => {};
-    const leave = await this.#leases.enter(this.#redis.keys.connections(identity.orgId), limit);
-    if (leave) return leave;
-    const message = `Your organisation has the ${limit} connections of its tier (${tier.toLowerCase()}) open already. Close one first.`;
-    fail('TOO_MANY_CONNECTIONS', message, { limit });
+    const whose = `Your organisation has the ${limit} connections of its tier (${tier.toLowerCase()})`;
+    return this.#enter(identity.orgId, limit, whose);
+  }
+
+  async #enter(who: string, limit: number, whose: string): Promise<() => void> {
+    const leave = await this.#leases.enter(this.#redis.keys.connections(who), limit);
+    return leave ?? fail('TOO_MANY_CONNECTIONS', `${whose} open already. Close one first.`, { limit });
   }
 
   /** The tier or the limits of an organisation were changed. */
@@ -78,3 +88,6 @@ export class CallerLimits {
     await this.#leases.close();
   }
 }
+
+/** What stands for callers without a token in Redis. */
+const addressOf = (remoteIp: string | null): string => `address/${networkOf(remoteIp ?? 'unknown')}`;

@@ -1,6 +1,7 @@
 /** How every limit of an operation is refused: the number, the limit, and the setting behind it. */
-import { type OperationLimits, operationLimitSettings, settings } from '../../platform/config.js';
+import { type OperationLimits, operationLimitSettings } from '../../platform/config.js';
 import { HarborwatchError } from '../../platform/errors.js';
+import { settings } from '../../platform/settings.js';
 
 const messages: Record<keyof OperationLimits, (value: string) => string> = {
   tokens: (value) => `The document has ${value} tokens`,

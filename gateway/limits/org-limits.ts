@@ -3,6 +3,7 @@ import { LRUCache } from 'lru-cache';
 import type { Identity, Tier } from '../../platform/identity.js';
 import type { Logger } from '../../platform/logging.js';
 import { type LimitOverrides, limitsOf, type RateLimits } from '../../platform/org-limits.js';
+import { inTime } from '../../platform/within.js';
 
 const maxOrgs = 10_000;
 /** How long limits hold that nobody said were changed. */
@@ -64,7 +65,7 @@ export class OrgLimits {
 
   async #readNow(orgId: string, otherwise: OrgRates): Promise<Known> {
     try {
-      const found = await inTime(this.read?.(orgId));
+      const found = this.read && (await inTime(readTimeoutMs, this.read(orgId)));
       const rates = found ? { tier: found.tier, limits: limitsOf(found.tier, found.limits) } : otherwise;
       return { rates, freshUntilMs: performance.now() + freshMs };
     } catch (error) {
@@ -72,11 +73,4 @@ export class OrgLimits {
       return { rates: otherwise, freshUntilMs: performance.now() + retryMs };
     }
   }
-}
-
-/** @throws where it takes too long */
-function inTime<T>(work: Promise<T> | undefined): Promise<T | undefined> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(new Error(`no answer within ${readTimeoutMs} ms`)), readTimeoutMs);
-  return Promise.race([work, late.promise]).finally(() => clearTimeout(timer));
 }

@@ -1,8 +1,7 @@
 /** Counts the connections that stay open, and refuses those over a limit. */
 import { fail } from '../../platform/errors.js';
-import type { Identity } from '../../platform/identity.js';
 import type { GatewayMetrics } from '../../platform/metrics.js';
-import type { CallerLimits } from '../limits/caller-limits.js';
+import type { Caller, CallerLimits } from '../limits/caller-limits.js';
 
 export class Admission {
   #open = 0;
@@ -10,8 +9,8 @@ export class Admission {
 
   /**
    * @param max how many may be open altogether
-   * @param maxPerUser how many of one user; callers without an identity share the other limit alone
-   * @param callerLimits counts those of an organisation over all processes
+   * @param maxPerUser how many of one user
+   * @param callerLimits counts those of an organisation, or of an address without one, over all processes
    */
   constructor(
     private readonly max: number,
@@ -35,14 +34,14 @@ export class Admission {
   }
 
   /** @returns what to call once when the caller's connection is closed. @throws TOO_MANY_STREAMS, TOO_MANY_CONNECTIONS */
-  async enterAs(identity: Identity | undefined): Promise<() => void> {
-    if (!identity) return () => {};
-    const leaveUser = this.#enterUser(`${identity.orgId} ${identity.subject.id}`);
+  async enterAs(caller: Caller): Promise<() => void> {
+    const { identity } = caller;
+    const leaveUser = identity ? this.#enterUser(`${identity.orgId} ${identity.subject.id}`) : () => {};
     try {
-      const leaveOrg = await this.callerLimits?.connect(identity);
+      const leaveAll = await this.callerLimits?.connect(caller);
       return () => {
         leaveUser();
-        leaveOrg?.();
+        leaveAll?.();
       };
     } catch (error) {
       leaveUser();

@@ -21,6 +21,7 @@ import type { Sink, Subscriber } from './subscriber.js';
 export const closeCode = {
   goingAway: 1001,
   internalError: 1011,
+  tryAgainLater: 1013,
   badMessage: 4400,
   unauthorized: 4401,
   forbidden: 4403,
@@ -51,12 +52,12 @@ export interface SocketHost {
   initTimeoutMs: number;
   maxOperations: number;
   nowMs(): number;
-  /** @throws what is wrong with the token */
+  /** @throws what is wrong with the token; RATE_LIMITED for an address that makes too many mistakes */
   authenticate(authorization: string | undefined, remoteIp: string | null): Promise<Identity | undefined>;
   /** Calls back once when the caller's access is taken back. @returns what ends the watch */
   watch(identity: Identity | undefined, onEnded: () => void): () => void;
   /** @throws TOO_MANY_STREAMS, TOO_MANY_CONNECTIONS. @returns what to call when the connection is closed */
-  admit(identity: Identity | undefined): Promise<() => void>;
+  admit(caller: Caller): Promise<() => void>;
   /** The caller with a charge of its own for one operation. */
   charged(caller: Caller): Promise<Caller>;
   /** @throws OPERATION_LIMIT_EXCEEDED for JSON that nests too deep */
@@ -224,18 +225,20 @@ export class SocketConnection {
         this.origin.remoteIp,
       );
       if (this.#closed) return;
-      const leave = await this.host.admit(identity);
+      const caller = { ...this.origin, identity };
+      const leave = await this.host.admit(caller);
       if (this.#closed) return leave();
       this.#leave = leave;
       this.#unwatch = this.host.watch(identity, () => this.close(closeCode.forbidden, `TOKEN_REVOKED: ${accessEnded}`));
       if (this.#closed) return;
-      this.#caller = { ...this.origin, identity };
+      this.#caller = caller;
       this.#expireAt(identity?.expiresAtMs);
       this.send({ type: 'connection_ack' });
     } catch (error) {
       if (!(error instanceof HarborwatchError)) throw error;
       const { status } = errorRegistry[error.code];
-      const code = { 403: closeCode.forbidden, 429: closeCode.tooMany }[status] ?? closeCode.unauthorized;
+      const { forbidden, tooMany, tryAgainLater, unauthorized } = closeCode;
+      const code = { 403: forbidden, 429: tooMany, 503: tryAgainLater }[status] ?? unauthorized;
       this.close(code, `${error.code}: ${error.message}`);
     }
   }

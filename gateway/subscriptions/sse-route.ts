@@ -7,12 +7,13 @@
  */
 import type { ServerResponse } from 'node:http';
 import type { Config } from '../../platform/config.js';
-import { type ErrorCode, fail } from '../../platform/errors.js';
+import { type ErrorCode, fail, HarborwatchError, toErrorPayload } from '../../platform/errors.js';
 import { forwardedFrom } from '../http/forwarded-headers.js';
 import type { Exchange } from '../http/listener.js';
 import type { Admission } from './admission.js';
 import { drainOneByOne } from './drain.js';
 import { Message } from './message.js';
+import type { Caller, OperationRequest } from './prepare.js';
 import { accessEnded, type SocketHost } from './socket-connection.js';
 import type { Sink, Subscriber } from './subscriber.js';
 
@@ -55,7 +56,7 @@ export function createEventStreams(host: SocketHost, admission: Admission, confi
       }
       if (isGone(response)) return;
       response.once('close', admission.enter());
-      const leave = await admission.enterAs(identity);
+      const leave = await admission.enterAs(caller);
       if (isGone(response)) return leave();
       response.once('close', leave);
       const stream = new EventStream(response);
@@ -70,9 +71,8 @@ export function createEventStreams(host: SocketHost, admission: Admission, confi
       if (prepared.kind === 'subscription') {
         stream.follow(host.subscribe(prepared, caller, stream));
       } else {
-        const message =
-          prepared.kind === 'refused' ? Message.ofErrors(prepared.errors) : await host.answer(operation, caller);
-        stream.send([message]);
+        const isRefused = prepared.kind === 'refused';
+        stream.send([isRefused ? Message.ofErrors(prepared.errors) : await answerOf(host, operation, caller)]);
         stream.complete();
       }
     },
@@ -82,6 +82,16 @@ export function createEventStreams(host: SocketHost, admission: Admission, confi
       clearInterval(pings);
     },
   };
+}
+
+/** The answer to a query or mutation. What refuses it now comes as an event too: the stream is open. */
+async function answerOf(host: SocketHost, operation: OperationRequest, caller: Caller): Promise<Message> {
+  try {
+    return await host.answer(operation, caller);
+  } catch (error) {
+    if (error instanceof HarborwatchError) return Message.ofErrors([toErrorPayload(error)]);
+    throw error;
+  }
 }
 
 class EventStream implements Sink {

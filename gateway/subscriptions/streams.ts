@@ -66,10 +66,19 @@ function createHost(options: StreamsOptions, subscriptions: Subscriptions, admis
     initTimeoutMs: config.connectionInitMs,
     maxOperations: config.operationsPerSocket,
     nowMs: () => clock.now(),
-    authenticate: async (authorization, remoteIp) =>
-      authenticator?.authenticate({ authorization, remoteIp, requestId: crypto.randomUUID(), deadline: deadline() }),
+    authenticate: async (authorization, remoteIp) => {
+      try {
+        const requestId = crypto.randomUUID();
+        return await authenticator?.authenticate({ authorization, remoteIp, requestId, deadline: deadline() });
+      } catch (error) {
+        // Mistakes are charged to the address, as over HTTP.
+        const charge = await options.callerLimits?.charge({ identity: undefined, remoteIp });
+        await charge?.take(1);
+        throw error;
+      }
+    },
     watch: (identity, onEnded) => authenticator?.watch(identity, onEnded) ?? (() => {}),
-    admit: (identity) => admission.enterAs(identity),
+    admit: (caller) => admission.enterAs(caller),
     checkNesting: (json) => checkNesting(json, limits),
     read: (payload) => readOperation(payload, persisted),
     charged: async (caller) => ({ ...caller, charge: await options.callerLimits?.charge(caller) }),

@@ -147,7 +147,8 @@ export async function startAuthenticator({ config, logger, postgres, tokens }: P
     logger,
   });
   await within(startMs, revocations.started, undefined);
-  await sources.announce(logger);
+  // A gateway starts also while the database is away.
+  await sources.announce(logger).catch((err) => logger.warn({ err }, 'DEBUG_LOG_SOURCES could not be looked at'));
   return authenticator;
 }
 

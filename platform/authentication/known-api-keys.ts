@@ -1,11 +1,13 @@
 /** Checks API keys: each is looked up inside its organisation, and remembered for as short as a minute. */
 import { LRUCache } from 'lru-cache';
 import { intersectCapabilities } from '../capabilities.js';
+import { fail } from '../errors.js';
 import { type Capability, capabilitiesOf, type Role, systemIdentity, type Tier } from '../identity.js';
 import type { Logger } from '../logging.js';
 import type { Postgres } from '../postgres/postgres.js';
+import { inTime } from '../within.js';
 import { type ApiKeyText, parseApiKey, secretMatches } from './api-keys.js';
-import { type Access, refuse, refuseExpired, refuseRevoked } from './refusals.js';
+import { type Access, lookUpMs, refuse, refuseExpired, refuseRevoked } from './refusals.js';
 import type { Revocations } from './revocations.js';
 
 /** A stored key, with what the user behind it may do now. */
@@ -31,6 +33,8 @@ const maxRemembered = 10_000;
 const rememberMs = 60_000;
 /** A flood of keys that there are not asks PostgreSQL for each of them once in so long. */
 const rememberMissingMs = 5_000;
+/** How many keys are looked up at once: a flood of different ones must not take PostgreSQL from everybody else. */
+const maxLookUps = 200;
 
 const unknownKey = 'This API key is not known here. Ask an administrator of your organisation for a new one.';
 
@@ -41,6 +45,7 @@ export class ApiKeys {
   readonly #remembered = new LRUCache<string, Promise<KnownKey | undefined>>({ max: maxRemembered, ttl: rememberMs });
   /** The keys whose use was written down within the last minute. */
   readonly #noted = new LRUCache<string, true>({ max: maxRemembered, ttl: rememberMs });
+  #lookUps = 0;
 
   constructor(postgres: Postgres, revocations: Revocations, logger: Logger) {
     this.#postgres = postgres;
@@ -90,7 +95,14 @@ export class ApiKeys {
   #remember(name: string, orgId: string, keyId: string): Promise<KnownKey | undefined> {
     const known = this.#remembered.get(name);
     if (known) return known;
-    const found = this.#read(orgId, keyId);
+    if (this.#lookUps >= maxLookUps) {
+      fail('SERVICE_UNAVAILABLE', 'Too many API keys are looked up at the moment. Try again in a few seconds.');
+    }
+    this.#lookUps += 1;
+    const read = this.#read(orgId, keyId).finally(() => {
+      this.#lookUps -= 1;
+    });
+    const found = inTime(lookUpMs, read);
     this.#remembered.set(name, found);
     found.then(
       (key) => {

@@ -113,7 +113,8 @@ export class OutsideTokens {
       org: text(claimAt(payload, orgClaim)) ?? '',
       roles: outsideRoles.filter((role) => named.includes(role)),
       scopes: texts(payload.scope ?? payload.scp),
-      email: text(payload.email),
+      // An address that its issuer says nobody has proven is none.
+      email: payload.email_verified === false ? undefined : text(payload.email),
       name: text(payload.name),
       expiresAtMs: payload.exp! * 1_000,
     };

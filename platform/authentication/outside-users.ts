@@ -6,8 +6,9 @@ import type { Postgres } from '../postgres/postgres.js';
 import { recordAct } from '../self-audit.js';
 import { isStorableText } from '../storable.js';
 import { findOutsideUser, type OutsideUserPlace } from '../system/outside-users.js';
+import { inTime } from '../within.js';
 import type { OutsideClaims } from './outside-tokens.js';
-import { type Access, refuse } from './refusals.js';
+import { type Access, lookUpMs, refuse } from './refusals.js';
 import type { Revocations } from './revocations.js';
 
 type KnownPlace = OutsideUserPlace & { user: NonNullable<OutsideUserPlace['user']> };
@@ -38,7 +39,7 @@ export class OutsideUsers {
     const name = JSON.stringify([org, issuer, subject, roles]);
     let known = this.#remembered.get(name);
     if (!known || this.#revocations.hasEnded(known)) {
-      const { orgId, tier, user } = await this.#findOrMake(claims);
+      const { orgId, tier, user } = await inTime(lookUpMs, this.#findOrMake(claims));
       known = {
         orgId,
         subject: { kind: 'USER', id: user.id, userId: user.id },

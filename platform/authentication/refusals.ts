@@ -3,6 +3,9 @@ import { errors } from 'jose';
 import { fail } from '../errors.js';
 import type { Identity } from '../identity.js';
 
+/** How long a caller waits to be looked up while the database does not answer. */
+export const lookUpMs = 3_000;
+
 /** What is known of a caller whose credential is good: an identity without what belongs to one request. */
 export type Access = Omit<Identity, 'requestId' | 'deadline'>;
 

@@ -8,7 +8,8 @@ import type { Logger } from '../logging.js';
 import type { Postgres } from '../postgres/postgres.js';
 import type { DebugLogSource } from '../setting-kinds.js';
 import { findOrgs } from '../system/org-slugs.js';
-import type { Access } from './refusals.js';
+import { inTime } from '../within.js';
+import { type Access, lookUpMs } from './refusals.js';
 
 /** How long an organisation's id and tier are remembered. */
 const rememberMs = 60_000;
@@ -67,7 +68,7 @@ export class SourceAddresses {
   /** As last known while the database is away. @throws SERVICE_UNAVAILABLE where nothing is known yet */
   async #orgs(): Promise<Orgs> {
     if (this.#known && performance.now() < this.#known.untilMs) return this.#known.orgs;
-    this.#reading ??= this.#readOrgs().finally(() => {
+    this.#reading ??= inTime(lookUpMs, this.#readOrgs()).finally(() => {
       this.#reading = undefined;
     });
     return this.#reading.catch((error: unknown) => {

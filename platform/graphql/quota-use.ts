@@ -18,10 +18,13 @@ export class QuotaUse {
   percent!: number | null;
 }
 
+/** The largest Int: a limit that was lowered to almost nothing may be passed by more. */
+const maxPercent = 2_147_483_647;
+
 export const toQuotaUse = ({ used, limit }: Use): QuotaUse =>
   limit === Number.POSITIVE_INFINITY
     ? { used, limit: null, percent: null }
-    : { used, limit, percent: percentOf(used, limit) };
+    : { used, limit, percent: Math.min(percentOf(used, limit), maxPercent) };
 
 /** The reference to an organisation's usage, as the other subgraphs extend it. */
 export interface UsageKey {

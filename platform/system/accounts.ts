@@ -24,7 +24,7 @@ export interface SignInAccount {
 
 /**
  * Finds the account of an email address; of several organisations' the one that `orgSlug` names, or the oldest that is
- * not disabled. One statement, whether there is an account or not.
+ * not disabled and has a password. One statement, whether there is an account or not.
  * @returns undefined only where there is no organisation at all
  */
 export async function findSignInTarget(
@@ -43,7 +43,7 @@ export async function findSignInTarget(
                     'disabled', u.disabled_at IS NOT NULL) AS found
              FROM users u JOIN orgs o ON o.id = u.org_id
             WHERE u.email = $1 AND ($2::text IS NULL OR o.slug = $2)
-            ORDER BY u.disabled_at IS NOT NULL, u.created_at, u.id LIMIT 1
+            ORDER BY u.disabled_at IS NOT NULL, u.password_hash IS NULL, u.created_at, u.id LIMIT 1
          ) account ON true
          CROSS JOIN LATERAL (SELECT coalesce(account.org_id, named.id) AS org_id) place
         WHERE place.org_id IS NOT NULL`,
@@ -113,6 +113,18 @@ export async function updateOrg(
     if (row) await alongWith(tx, row);
     return row;
   });
+}
+
+/** Whether somebody else than the user, of any organisation, can run the installation. */
+export async function otherPlatformAdministratorExists(postgres: Postgres, userId: string): Promise<boolean> {
+  const rows = await postgres.asSystem((tx) =>
+    tx.query(
+      `SELECT FROM users
+        WHERE 'PLATFORM_ADMIN' = ANY (roles) AND disabled_at IS NULL AND NOT is_service AND id <> $1 LIMIT 1`,
+      [userId],
+    ),
+  );
+  return rows.length > 0;
 }
 
 /** Whether any organisation exists: false only before the first start's set-up. */

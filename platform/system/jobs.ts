@@ -50,18 +50,27 @@ export async function findOverdueJobs(postgres: Postgres, olderThanMs: number, l
   const quotas = Object.entries(tierLimits).map(([tier, { runningJobs }]) => [tier, runningJobs]);
   return postgres.asSystem((tx) =>
     tx.query<JobRef>(
-      `WITH overdue AS (
-         SELECT org_id, id, priority, created_at,
-                row_number() OVER (PARTITION BY org_id ORDER BY priority DESC, created_at, id) AS place
-           FROM jobs WHERE status = 'PENDING' AND updated_at < clock_timestamp() - $1 * interval '1 millisecond'
-       ), running AS (
-         SELECT org_id, count(*) AS count FROM jobs WHERE status = 'RUNNING' GROUP BY org_id
+      // From organisation to organisation within the index, and in each no further than there is room: thousands may wait.
+      `WITH RECURSIVE waiting AS (
+         (SELECT org_id FROM jobs WHERE status = 'PENDING' ORDER BY org_id LIMIT 1)
+         UNION ALL
+         SELECT (SELECT org_id FROM jobs WHERE status = 'PENDING' AND org_id > waiting.org_id ORDER BY org_id LIMIT 1)
+           FROM waiting WHERE waiting.org_id IS NOT NULL
+       ), room AS (
+         SELECT orgs.id AS org_id,
+                CASE WHEN ${isUnlimited('runningJobs')} THEN $2::bigint
+                     ELSE least($2::bigint, greatest(0, coalesce(orgs.limits ->> 'runningJobs', $3::jsonb ->> orgs.tier)::bigint -
+                       (SELECT count(*) FROM jobs WHERE org_id = orgs.id AND status = 'RUNNING')))
+                END AS jobs
+           FROM orgs JOIN waiting ON waiting.org_id = orgs.id
        )
-       SELECT overdue.org_id AS "orgId", overdue.id AS "jobId"
-         FROM overdue JOIN orgs ON orgs.id = overdue.org_id LEFT JOIN running ON running.org_id = overdue.org_id
-        WHERE ${isUnlimited('runningJobs')}
-           OR place + coalesce(running.count, 0) <= coalesce(orgs.limits ->> 'runningJobs', $3::jsonb ->> orgs.tier)::float8
-        ORDER BY overdue.priority DESC, overdue.created_at LIMIT $2`,
+       SELECT room.org_id AS "orgId", overdue.id AS "jobId"
+         FROM room CROSS JOIN LATERAL (
+           SELECT id, priority, created_at FROM jobs
+            WHERE org_id = room.org_id AND status = 'PENDING' AND updated_at < clock_timestamp() - $1 * interval '1 millisecond'
+            ORDER BY priority DESC, created_at, id LIMIT room.jobs
+         ) AS overdue
+        ORDER BY overdue.priority DESC, overdue.created_at LIMIT $2::bigint`,
       [olderThanMs, limit, JSON.stringify(Object.fromEntries(quotas))],
     ),
   );

@@ -1,6 +1,6 @@
 /** `npm start` from here on: servers, preparation, our own processes, and in the end everything stopped in turn. */
 import { fileURLToPath } from 'node:url';
-import { ConfigError } from '../../platform/config.js';
+import { ConfigError, withSettings } from '../../platform/config.js';
 import { StartError } from '../../platform/embedded/start-error.js';
 import { readArguments, usage } from './arguments.js';
 import { openDataDirectory } from './data-directory.js';
@@ -32,7 +32,8 @@ async function main(): Promise<number> {
     const prepared = await shutdown.unlessStopped(prepare({ ...servers, dataDir, demo: options.demo }));
     for (const message of prepared.messages) say(message);
 
-    const env = { ...process.env, PORT: String(config.port), HARBORWATCH_DATA_DIR: dataDir, ...prepared.env };
+    const own = { PORT: String(config.port), HARBORWATCH_DATA_DIR: dataDir, ...prepared.env };
+    const env = withSettings(process.env, own);
     await startProcesses({ dataDir, root, env, shutdown });
     announce(config, prepared.credentials);
     await prepared.forgetCredentials();

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ConfigError, loadConfig } from '../../platform/config.js';
+import { ConfigError, loadConfig, withSettings } from '../../platform/config.js';
 import { HarborwatchError } from '../../platform/errors.js';
 import type { Role } from '../../platform/identity.js';
 import { createPlatform, type Platform } from '../../platform/platform.js';
@@ -65,7 +65,7 @@ export async function prepare({ superuserUrl, redisUrl, dataDir, demo }: Prepara
     HOP_SIGNING_KEY: secrets.hopSigningKey,
     API_KEY_SECRET: secrets.apiKeySecret,
   };
-  const platform = createPlatform(loadConfig({ ...process.env, ...env }), 'prepare');
+  const platform = createPlatform(loadConfig(withSettings(process.env, env)), 'prepare');
   try {
     // Kept in a file until they are shown, so that a first start which dies half-way locks nobody out.
     const file = join(dataDir, 'first-sign-in.json');

@@ -1,6 +1,7 @@
 /** What administrators change of users: roles, capabilities, passwords, and whether they may do anything at all. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { actions, type Identity } from '../../platform/identity.js';
+import { createTestPlatform } from '../../tests/setup/database.js';
 import { startTestGateway, type TestGateway } from '../../tests/setup/gateway.js';
 import { eventually } from '../../tests/setup/until.js';
 import { UsersService } from './service/users.js';
@@ -89,7 +90,10 @@ describe('updateUser', () => {
     expect(refusalOf(await update({ id, roles: [] }))).toEqual(['BAD_USER_INPUT', 'input.roles']);
     expect(refusalOf(await update({ id, password: 'short' }))).toEqual(['BAD_USER_INPUT', 'input.password']);
     const own = admin.subject.userId!;
-    expect(refusalOf(await update({ id: own, password: 'long enough' }))).toEqual(['BAD_USER_INPUT', 'input.password']);
+    for (const spelt of [own, own.toUpperCase()]) {
+      const answer = await update({ id: spelt, password: 'long enough' });
+      expect(refusalOf(answer)).toEqual(['BAD_USER_INPUT', 'input.password']);
+    }
     const foreign = gateway.orgs[1].subject.userId!;
     const missing = crypto.randomUUID();
     const [theirs, nobodys, broken] = await Promise.all(
@@ -120,6 +124,22 @@ describe('updateUser', () => {
     const answers = await Promise.allSettled(ids.map((id) => users.update(caller, { id, roles: ['VIEWER'] })));
     expect(answers.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
     expect(answers.find(({ status }) => status === 'rejected')).toMatchObject({ reason: { code: 'CONFLICT' } });
+  });
+
+  it('leaves the platform its last administrator, whatever the organisation', async () => {
+    const scene = await createTestPlatform();
+    try {
+      const users = new UsersService(scene.platform.postgres);
+      const demote = (identity: Identity) =>
+        users.update({ identity, remoteIp: null }, { id: identity.subject.userId!, roles: ['ADMIN'] });
+      const answers = await Promise.allSettled(scene.orgs.map(demote));
+      expect(answers.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
+      expect(answers.find(({ status }) => status === 'rejected')).toMatchObject({
+        reason: { code: 'CONFLICT', message: expect.stringContaining('last platform administrator') },
+      });
+    } finally {
+      await scene.close();
+    }
   });
 
   it('lets platform administrators be changed by their like alone', async () => {

@@ -139,6 +139,21 @@ describe('createApiKey', () => {
     expect(codeOf(await accounts.ask(secret, 'mutation { signOut(everywhere: true) }'))).toBe('FORBIDDEN');
   });
 
+  it('that administers gives nothing that it does not hold itself', async () => {
+    const administrator = await accounts.newUser(['ADMIN']);
+    const { accessToken } = await accounts.signIn(administrator);
+    const { secret } = await made({ capabilities: [{ action: 'org:admin' }, { action: 'jobs:read' }] }, accessToken);
+    const give = (mutation: string) => accounts.ask(secret, `mutation { ${mutation} { id } }`);
+    const person = (role: string) =>
+      `createUser(input: { email: "${role}@one.example", name: "n", password: "long enough", roles: [${role}] })`;
+    expect(codeOf(await give(person('ADMIN')))).toBe('FORBIDDEN');
+    const grant = (action: string) =>
+      `grantCapabilities(input: { userId: "${scopeless.id}", capabilities: [{ action: "${action}" }] })`;
+    const scopeless = await accounts.newUser(['INGESTER']);
+    expect(codeOf(await give(grant('audit:read')))).toBe('FORBIDDEN');
+    expect(codeOf(await give(`updateUser(input: { id: "${scopeless.id}", roles: [ADMIN] })`))).toBe('FORBIDDEN');
+  });
+
   it('makes a hundred live keys a user, also when many are asked for at once', async () => {
     const user = await accounts.newUser(['VIEWER']);
     const { accessToken } = await accounts.signIn(user);
@@ -175,6 +190,14 @@ describe('apiKeys and revokeApiKey', () => {
     expect((await accounts.ask(token, revokeText, { id: apiKey.id })).data.revokeApiKey.revokedAt).toBeTruthy();
   });
 
+  it('let a key take back itself, and no other key of its user', async () => {
+    const [lost, other] = [await made({}), await made({})];
+    const revoke = (id: string) => accounts.ask(lost.secret, revokeText, { id });
+    expect(refusalOf(await revoke(other.apiKey.id))).toEqual(['FORBIDDEN', 'input.id']);
+    expect((await rowOf(other.apiKey.id)).revoked_at).toBeNull();
+    expect((await revoke(lost.apiKey.id)).data.revokeApiKey.revokedAt).toBeTruthy();
+  });
+
   it('end a key at once; a second time changes nothing', async () => {
     const { apiKey, secret } = await made({});
     const viewerQuery = '{ viewer { user { id } } }';
@@ -198,5 +221,7 @@ describe('apiKeys and revokeApiKey', () => {
     await eventually(async () => expect(await actionsOf()).toEqual([{ action: 'jobs:read' }]), 5_000);
     await gateway.query(admin, update, { input: { id: user.id, disabled: true } });
     await eventually(async () => expect(await actionsOf()).toBeUndefined(), 5_000);
+    await gateway.query(admin, update, { input: { id: user.id, disabled: false } });
+    await eventually(async () => expect(await actionsOf()).toEqual([{ action: 'jobs:read' }]), 5_000);
   });
 });

@@ -71,7 +71,11 @@ it(`${guesses} guesses find out nothing, cost one verification each, and lock no
   await Promise.all(Array.from({ length: 4 }, guesser));
 
   expect([...answers]).toEqual([
-    JSON.stringify(['INVALID_CREDENTIALS', 'Email and password do not match an account.', { argument: 'input' }]),
+    JSON.stringify([
+      'INVALID_CREDENTIALS',
+      'Email and password do not match an account. An address with accounts in several organisations takes "org" as well.',
+      { argument: 'input' },
+    ]),
   ]);
   expect(verifications).toBe(guesses);
   const quantile = (all: number[], share: number) => all.toSorted((a, b) => a - b)[Math.floor(all.length * share)]!;
@@ -85,9 +89,9 @@ it(`${guesses} guesses find out nothing, cost one verification each, and lock no
     const before = waits.length;
     const input = { ...owner, org: 'one' };
     expect((await sessions.signIn(input, '192.0.2.1')).accessToken).toBeTruthy();
+    expect(waits.slice(before).every((ms) => ms <= 2_000)).toBe(true);
     expect((await sessions.signIn(input, `198.51.100.${index}`)).accessToken).toBeTruthy();
     expect(waits.slice(before).every((ms) => ms <= 5_000)).toBe(true);
-    expect(waits[before] ?? 0).toBeLessThanOrEqual(2_000);
   }
   expect(verifications).toBe(guesses + 2 * owners.length);
 });
@@ -144,7 +148,7 @@ it('a disabled user fails like a wrong password, and the entry says why', async 
   expect(entry).toEqual({ error: 'The user is disabled.' });
 });
 
-it('of two organisations’ accounts the named one is signed in to, else the oldest that is not disabled', async () => {
+it('of two organisations’ accounts the named one is signed in to, else the oldest that can be', async () => {
   const users = new UsersService(scene.platform.postgres);
   const [one, two] = scene.orgs;
   const input = { email: 'both@x.example', name: 'Both', roles: ['VIEWER' as const] };
@@ -158,6 +162,11 @@ it('of two organisations’ accounts the named one is signed in to, else the old
   expect(await orgOf('password of two')).toBeUndefined();
   expect(await orgOf('password of two', 'two')).toBe(two.orgId);
   await users.update({ identity: one, remoteIp: null }, { id: first.id, disabled: true });
+  expect(await orgOf('password of two')).toBe(two.orgId);
+  // Nor does one stand in the way that nobody can sign in to, such as that of an outside issuer's user.
+  await scene.database.asSuperuser('UPDATE app.users SET disabled_at = NULL, password_hash = NULL WHERE id = $1', [
+    first.id,
+  ]);
   expect(await orgOf('password of two')).toBe(two.orgId);
 });
 

@@ -56,6 +56,11 @@ describe('organisations', () => {
     ]);
   });
 
+  it('are made whatever the length of the address', async () => {
+    const adminEmail = `${'a'.repeat(240)}@long.example`;
+    expect((await create({ slug: 'long', adminEmail })).data.createOrg.slug).toBe('long');
+  });
+
   it('are changed by platform administrators, who then see them no further', async () => {
     const { id } = (await create({ slug: 'shop', adminEmail: 'a@shop.example', limits: { collections: 1 } })).data
       .createOrg;

@@ -82,6 +82,64 @@ describe('signing out', () => {
   });
 });
 
+describe('ending a session that goes on in the same moment', () => {
+  /** Starts all behind a lock, one after the other, and lets go of it once they wait for it or for each other. */
+  const heldBack = async <T>(lock: string, parameters: unknown[], starts: (() => Promise<T>)[]) => {
+    const letGo = await gateway.database.hold(lock, parameters);
+    const answers: Promise<T>[] = [];
+    try {
+      for (const start of starts) {
+        answers.push(start());
+        await eventually(async () => {
+          const [{ count }] = await gateway.database.asSuperuser<any>(
+            `SELECT count(*)::int FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+          );
+          expect(count).toBe(answers.length);
+        }, 5_000);
+      }
+    } finally {
+      await letGo();
+    }
+    return Promise.all(answers);
+  };
+  const lockUser = 'SELECT FROM app.users WHERE id = $1 FOR UPDATE';
+
+  it('leaves no refresh token behind', async () => {
+    const user = await accounts.newUser();
+    const session = await accounts.signIn(user);
+    const [refreshed, ended] = await heldBack(
+      lockUser,
+      [user.id],
+      [() => refresh(session.refreshToken), () => accounts.ask(session.accessToken, 'mutation { signOut }')],
+    );
+    expect(ended!.data.signOut).toBe(true);
+    const later = refreshed!.data?.refreshSession?.refreshToken;
+    if (later) expect(codeOf(await refresh(later))).toBe('UNAUTHENTICATED');
+    const left = await gateway.database.asSuperuser(
+      'SELECT FROM app.refresh_tokens WHERE user_id = $1 AND revoked_at IS NULL',
+      [user.id],
+    );
+    expect(left).toEqual([]);
+  });
+
+  it('makes neither of them fail', async () => {
+    const user = await accounts.newUser();
+    const first = await accounts.signIn(user);
+    const second = await accounts.signIn(user);
+    const lock = 'SELECT FROM app.refresh_tokens WHERE family = $1 FOR UPDATE';
+    const [ended, refreshed] = await heldBack(
+      lock,
+      [first.refreshToken.split('.')[1]],
+      [
+        () => accounts.ask(first.accessToken, 'mutation { signOut(everywhere: true) }'),
+        () => refresh(second.refreshToken),
+      ],
+    );
+    expect(ended!.data.signOut).toBe(true);
+    expect(codeOf(refreshed!)).toBe('UNAUTHENTICATED');
+  });
+});
+
 describe('changing the password', () => {
   it('ends all other sessions and opens a new one', async () => {
     const user = await accounts.newUser();

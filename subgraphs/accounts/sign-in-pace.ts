@@ -3,9 +3,9 @@
  * others failed. What is counted says nothing about whether an account exists.
  */
 import { createHash } from 'node:crypto';
-import { isIPv6 } from 'node:net';
 import { LRUCache } from 'lru-cache';
 import { fail } from '../../platform/errors.js';
+import { networkOf } from '../../platform/rate-limit/network.js';
 import type { RedisConnections } from '../../platform/redis.js';
 import { within } from '../../platform/within.js';
 
@@ -79,7 +79,7 @@ export class SignInPace {
     { account, remoteIp }: Attempt,
     attempt: () => Promise<Result | undefined>,
   ): Promise<Result | undefined> {
-    const source = sourceOf(remoteIp);
+    const source = networkOf(remoteIp ?? 'nowhere');
     this.#enter(source);
     try {
       const keys = this.#keysOf(JSON.stringify(account), source);
@@ -148,19 +148,3 @@ export class SignInPace {
 }
 
 const hashOf = (text: string): string => createHash('sha256').update(text).digest('base64url');
-
-/** Whom an address stands for: an IPv4 address alone, an IPv6 address with all of its /64, which one host has to itself. */
-export function sourceOf(remoteIp: string | null): string {
-  if (remoteIp === null) return 'nowhere';
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(remoteIp)?.[1];
-  if (mapped !== undefined || !isIPv6(remoteIp)) return mapped ?? remoteIp;
-  const [head = '', tail] = remoteIp.replace(/%.*$/, '').toLowerCase().split('::');
-  const groups = (part: string | undefined) => (part ? part.split(':') : []);
-  // The groups that `::` stands for; an IPv4 address at the end stands for two.
-  const given = groups(head).length + groups(tail).length + (remoteIp.includes('.') ? 1 : 0);
-  const all = tail === undefined ? groups(head) : [...groups(head), ...Array(8 - given).fill('0'), ...groups(tail)];
-  return `${all
-    .slice(0, 4)
-    .map((group) => group.replace(/^0+(?=.)/, ''))
-    .join(':')}::/64`;
-}

@@ -183,6 +183,19 @@ describe('in the graph', () => {
     });
   });
 
+  test('a limit that was lowered to next to nothing is told as it is passed', async () => {
+    const [, org] = gateway.orgs;
+    await setLimits(gateway, org, { storedBytes: 1 });
+    await gateway.database.asSuperuser(
+      `INSERT INTO app.org_usage_totals (org_id, events, bytes, tx, seq) VALUES ($1, 1, 10::numeric ^ 12, '0', 0)
+       ON CONFLICT (org_id) DO UPDATE SET bytes = excluded.bytes`,
+      [org.orgId],
+    );
+    const { data, errors } = await ask(org, 1);
+    expect(errors).toBeUndefined();
+    expect(data.viewer.org.usage.storedBytes).toMatchObject({ limit: '1', percent: 2_147_483_647 });
+  });
+
   test('the days are 30 without an argument, and bad numbers are refused by name', async () => {
     const [org] = gateway.orgs;
     expect((await ask(org)).data.viewer.org.usage.days).toHaveLength(30);

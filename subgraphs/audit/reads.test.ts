@@ -1,5 +1,6 @@
 /** Reads of audit logs are written down. */
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import type { Identity } from '../../platform/identity.js';
 import { roleNames } from '../../platform/postgres/roles.js';
 import { at, TestAudit } from './testing.js';
 
@@ -57,6 +58,25 @@ it('once a walk, at its beginning, with who read what', async () => {
     await ask(audit.admin, { ...more, last: 1 });
     expect(await written()).toHaveLength(2);
   }
+});
+
+it('once for an actor, however many entries lead to it', async () => {
+  const fields =
+    'nodes { id actor { activity(days: 9, first: 1) { nodes { id } } other: activity(days: 8) { nodes { id } } } }';
+  const { data } = await audit.log(audit.admin, { app: 'shop' }, fields);
+  const actor = { activity: { nodes: [{ id: 'b' }] }, other: { nodes: [{ id: 'b' }, { id: 'a' }] } };
+  expect(data.activityLog.nodes).toEqual(['b', 'a'].map((id) => ({ id, actor })));
+  expect((await written()).map((entry) => (entry.data as { days: number }).days).sort()).toEqual([30, 8, 9]);
+});
+
+it('by whoever reads: with another one’s cursor nobody goes on', async () => {
+  const { endCursor } = (await audit.log(audit.admin, { app: 'shop', first: 1 }, pageInfo)).data.activityLog.pageInfo;
+  const id = crypto.randomUUID();
+  const colleague: Identity = { ...audit.admin, subject: { kind: 'USER', id, userId: id } };
+  const { errors } = await audit.log(colleague, { app: 'shop', after: endCursor });
+  expect(errors).toMatchObject([{ code: 'INVALID_CURSOR' }]);
+  const program: Identity = { ...audit.admin, subject: { ...audit.admin.subject, kind: 'API_KEY', id } };
+  expect((await audit.log(program, { app: 'shop', after: endCursor })).errors).toEqual([]);
 });
 
 it('not where nothing was read', async () => {

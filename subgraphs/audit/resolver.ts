@@ -79,6 +79,9 @@ export class AuditResolver {
 
 @Resolver(() => Actor)
 export class ActorResolver {
+  /** By actor, which is one object in an answer, and arguments: many entries may lead to it, and each read is written down. */
+  readonly #read = new WeakMap<Actor, Map<string, Promise<Connection<LogEntry>>>>();
+
   constructor(private readonly audit: AuditService) {}
 
   @Paged(pageLimits, 'first')
@@ -90,7 +93,12 @@ export class ActorResolver {
     @Root() actor: Actor,
     @Args(() => ActorActivityArgs) args: ActorActivityArgs,
   ): Promise<Connection<LogEntry>> {
-    return readActivity(this.audit, context, { ...args, app: actor.app, who: actor.who });
+    const known = this.#read.get(actor) ?? new Map<string, Promise<Connection<LogEntry>>>();
+    this.#read.set(actor, known);
+    const key = JSON.stringify(args);
+    const read = known.get(key) ?? readActivity(this.audit, context, { ...args, app: actor.app, who: actor.who });
+    known.set(key, read);
+    return read;
   }
 }
 

@@ -125,7 +125,7 @@ export class AuditService {
    *
    * A walk keeps its snapshot and its window from page to page (the cursor carries them), so that entries that come
    * meanwhile, however late they commit and whatever their time, neither shift it nor show up in it. Its beginning is
-   * written down, see #recordRead.
+   * written down, see #recordRead, and nobody else goes on with it.
    * @param days how far back it goes; to the first entry where it is absent
    * @throws NOT_FOUND for an app of which the caller sees no entry at all
    */
@@ -143,7 +143,8 @@ export class AuditService {
       .filter(([, value]) => value != null)
       .sort();
     for (const [argument, value] of given) if (typeof value === 'string') checkText(value, textLimits.who, argument);
-    const filters = { ...Object.fromEntries(given), scopes: scopesKey(identity) };
+    const reader = identity.subject.userId ?? identity.subject.id;
+    const filters = { ...Object.fromEntries(given), scopes: scopesKey(identity), reader };
     const context = { cursors: this.cursors, binding: { orgId: identity.orgId, list: log, filters } };
     const request = toPageRequest(args, pageLimits, context);
     const from = request.position && { whenNs: String(request.position[0]), id: String(request.position[1]) };

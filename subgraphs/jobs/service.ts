@@ -13,7 +13,7 @@ import { isUuid } from '../../platform/uuid.js';
 import { checkQuery, type JsonValue, prepareQuery } from '../../query/index.js';
 import { isTerminal, type JobStatus } from './states.js';
 import type { ResultStore } from './store/chunks.js';
-import type { JobFilters, JobLanguage, JobPriority, JobRow, JobsStore, NewJob } from './store/jobs.js';
+import type { JobFilters, JobLanguage, JobPriority, JobRow, JobsQuota, JobsStore, NewJob } from './store/jobs.js';
 import { cancelTopic, jobTopic } from './topics.js';
 
 export type { JobRow } from './store/jobs.js';
@@ -81,9 +81,9 @@ export class JobsService {
     return this.store.medianExecutionMs(identity);
   }
 
-  /** What the organisation uses of the quotas of jobs. */
-  async uses(identity: Identity): Promise<{ runningJobs: QuotaUse; resultBytes: QuotaUse }> {
-    return this.store.uses(identity);
+  /** What the organisation uses of a quota. */
+  async use(identity: Identity, quota: JobsQuota): Promise<QuotaUse> {
+    return this.store.use(identity, quota);
   }
 
   /** Rows of a completed job's result, from row `start` on. */

@@ -19,11 +19,11 @@ export class JobsUsageResolver {
 
   @FieldResolver(() => QuotaUse, { nullable: true, description: 'Query jobs that run now.' })
   async runningJobs(@Ctx() context: GraphQLContext): Promise<QuotaUse> {
-    return toQuotaUse((await this.jobs.uses(identityOf(context))).runningJobs);
+    return toQuotaUse(await this.jobs.use(identityOf(context), 'runningJobs'));
   }
 
   @FieldResolver(() => QuotaUse, { nullable: true, description: 'Bytes of kept job results, as JSON.' })
   async resultBytes(@Ctx() context: GraphQLContext): Promise<QuotaUse> {
-    return toQuotaUse((await this.jobs.uses(identityOf(context))).resultBytes);
+    return toQuotaUse(await this.jobs.use(identityOf(context), 'resultBytes'));
   }
 }

@@ -42,6 +42,8 @@ export interface TestDatabase {
   url(role: RoleKey): string;
   /** Any statement, as the superuser; for setting the scene and for looking behind it. */
   asSuperuser<Row>(sql: string, parameters?: unknown[]): Promise<Row[]>;
+  /** The same in a transaction that stays open, with its locks. @returns what ends it */
+  hold(sql: string, parameters?: unknown[]): Promise<() => Promise<void>>;
   drop(): Promise<void>;
 }
 
@@ -60,6 +62,13 @@ export async function createTestDatabase(): Promise<TestDatabase> {
     url: (role) => urlOf(superuserUrl, role, name),
     asSuperuser: async <Row>(sql: string, parameters?: unknown[]) =>
       connected(url.toString(), async (client) => (await client.query(sql, parameters)).rows as Row[]),
+    hold: async (sql, parameters) => {
+      const client = new pg.Client({ connectionString: url.toString() });
+      await client.connect();
+      await client.query('BEGIN');
+      await client.query(sql, parameters);
+      return () => client.end();
+    },
     drop: async () => {
       await connected(superuserUrl, (client) => client.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`));
     },

@@ -117,9 +117,13 @@ export class ApiKeysService {
     return { row, secret: material.secret };
   }
 
-  /** Takes a key back; a second time changes nothing. @throws NOT_FOUND */
+  /** Takes a key back; a second time changes nothing. @throws NOT_FOUND, FORBIDDEN for a key that names another */
   async revoke({ identity, remoteIp }: Caller, givenId: string): Promise<ApiKeyRow> {
     const id = givenId.toLowerCase();
+    const { kind, id: callerId } = identity.subject;
+    if (kind === 'API_KEY' && id !== callerId && !hasCapability(identity, 'org:admin')) {
+      fail('FORBIDDEN', 'An API key takes back itself alone. Sign in as its user.', { argument: 'input.id' });
+    }
     return this.postgres.withOrg(identity, async (tx) => {
       const row = isUuid(id) ? await lockApiKey(tx, id, whoseKeys(identity)) : undefined;
       if (!row) return fail('NOT_FOUND', 'There is no API key with this id.', { argument: 'input.id' });
@@ -172,7 +176,7 @@ async function ownerOf(
       argument: 'input.serviceUserName',
     });
   }
-  const own = userId == null || userId === identity.subject.userId;
+  const own = userId == null || userId.toLowerCase() === identity.subject.userId;
   if (serviceUserName != null || !own) requireCapability(identity, 'org:admin');
   if (serviceUserName != null) return makeServiceUser(tx, identity, serviceUserName, capabilities);
   const id = (userId ?? identity.subject.userId!).toLowerCase();

@@ -78,9 +78,18 @@ function checkScope(text: string, argument: string): void {
   }
 }
 
-/** Refuses to give what only platform administrators may. */
+/**
+ * Refuses to give what only platform administrators may. An administrator gives everything else of the organisation; a
+ * key only what it holds itself, since what it gives outlives it.
+ */
 export function checkMayGive(identity: Identity, capabilities: readonly Capability[]): void {
   if (capabilities.some(({ action }) => action === 'platform:admin')) requireCapability(identity, 'platform:admin');
+  const beyond = identity.subject.kind === 'API_KEY' ? findBeyond(capabilities, identity) : undefined;
+  if (beyond) {
+    fail('FORBIDDEN', `This API key does not hold ${toText(beyond)}, and gives only what it holds.`, {
+      capability: beyond.action,
+    });
+  }
 }
 
 /** The first capability that the holder does not have in full. */

@@ -10,6 +10,9 @@ export interface Caller {
   remoteIp: string | null;
 }
 
+/** What a name may be long. */
+export const maxNameCharacters = 200;
+
 /** The user who asks in person. @throws FORBIDDEN for API keys @param why they cannot do it: a sentence */
 export function personOf({ subject }: Identity, why: string): string {
   if (subject.kind !== 'USER' || subject.userId === undefined) fail('FORBIDDEN', why);
@@ -28,8 +31,8 @@ export function checkEmail(value: string, argument: string): string {
 /** @throws BAD_USER_INPUT */
 export function checkName(value: string, argument: string): string {
   const name = value.trim();
-  if (name.length < 1 || name.length > 200 || !isStorableText(name)) {
-    fail('BAD_USER_INPUT', `"${argument}" takes 1 to 200 characters.`, { argument });
+  if (name.length < 1 || name.length > maxNameCharacters || !isStorableText(name)) {
+    fail('BAD_USER_INPUT', `"${argument}" takes 1 to ${maxNameCharacters} characters.`, { argument });
   }
   return name;
 }

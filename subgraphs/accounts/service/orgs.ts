@@ -9,7 +9,7 @@ import { createOrgWithAdministrator, type OrgRow, updateOrg } from '../../../pla
 import { isUuid } from '../../../platform/uuid.js';
 import { hashPassword } from '../passwords.js';
 import { findOrg } from '../store/users.js';
-import { type Caller, checkEmail, checkName } from './input.js';
+import { type Caller, checkEmail, checkName, maxNameCharacters } from './input.js';
 
 export type { OrgRow };
 
@@ -68,7 +68,7 @@ export class OrgsService {
     const org = { slug: input.slug, name: checkName(input.name, 'input.name'), tier: input.tier, limits };
     const email = checkEmail(input.adminEmail, 'input.adminEmail');
     const passwordHash = await hashPassword(input.adminPassword, 'input.adminPassword');
-    const administrator = { email, name: email.split('@')[0]!, passwordHash, roles };
+    const administrator = { email, name: email.split('@')[0]!.slice(0, maxNameCharacters), passwordHash, roles };
     const made = await createOrgWithAdministrator(this.postgres, org, administrator, (tx, { orgId }) =>
       recordForOrg(tx, by ?? { identity: systemIdentity(orgId, 'setup'), remoteIp: null }, orgId, {
         op: 'org.create',

@@ -15,9 +15,9 @@ import { isUuid } from '../../../platform/uuid.js';
 import { hashPassword, type VerifyPassword } from '../passwords.js';
 import type { SignInPace } from '../sign-in-pace.js';
 import {
+  findRefreshToken,
   findSessionUser,
   insertRefreshToken,
-  lockRefreshToken,
   markRefreshTokenUsed,
   revokeSession,
   revokeSessionsOf,
@@ -94,7 +94,11 @@ export class SessionsService {
     });
     return opened
       ? this.#tokensOf(opened)
-      : fail('INVALID_CREDENTIALS', 'Email and password do not match an account.', { argument: 'input' });
+      : fail(
+          'INVALID_CREDENTIALS',
+          'Email and password do not match an account. An address with accounts in several organisations takes "org" as well.',
+          { argument: 'input' },
+        );
   }
 
   /**
@@ -120,7 +124,10 @@ export class SessionsService {
   ): Promise<OpenSession | undefined> {
     const identity = systemIdentity(orgId, 'accounts');
     return this.parts.postgres.withOrg(identity, async (tx) => {
-      const token = await lockRefreshToken(tx, family, sha256(secret));
+      const hash = sha256(secret);
+      const owner = await findRefreshToken(tx, family, hash);
+      const user = owner && (await findSessionUser(tx, owner.userId));
+      const token = user && (await findRefreshToken(tx, family, hash));
       if (!token || token.revokedAt !== null) return undefined;
       if (token.usedAt !== null) {
         await revokeSession(tx, family);
@@ -144,8 +151,6 @@ export class SessionsService {
         return undefined;
       }
       if (Date.parse(token.expiresAt) <= this.parts.clock.now()) return undefined;
-      const user = await findSessionUser(tx, token.userId);
-      if (!user) return undefined;
       await markRefreshTokenUsed(tx, token.id);
       return this.#open(tx, orgId, user, family);
     });
@@ -163,6 +168,8 @@ export class SessionsService {
       if (everywhere) {
         await this.#endAll(tx, orgId, userId);
       } else if (sessionId !== undefined) {
+        // A refresh under way ends first: the token that it makes must end, too.
+        await findSessionUser(tx, userId);
         await revokeSession(tx, sessionId);
         await endAccess(tx, orgId, { kind: 'SESSION', sessionId });
       }

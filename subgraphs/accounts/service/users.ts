@@ -14,6 +14,7 @@ import {
 import type { CappedCount, PageRequest } from '../../../platform/paging.js';
 import type { Postgres, Tx } from '../../../platform/postgres/postgres.js';
 import { recordAct } from '../../../platform/self-audit.js';
+import { otherPlatformAdministratorExists } from '../../../platform/system/accounts.js';
 import { isUuid } from '../../../platform/uuid.js';
 import { hashPassword } from '../passwords.js';
 import { revokeSessionsOf } from '../store/sessions.js';
@@ -112,7 +113,10 @@ export class UsersService {
     const roles = input.roles == null ? undefined : checkRoles(input.roles);
     const disabled = input.disabled ?? undefined;
     const { password } = input;
-    if (password != null && personOf(caller.identity, 'An API key cannot change a password.') === input.id) {
+    if (
+      password != null &&
+      personOf(caller.identity, 'An API key cannot change a password.') === input.id.toLowerCase()
+    ) {
       fail('BAD_USER_INPUT', 'Your own password is changed with changePassword, which asks for the present one.', {
         argument: 'input.password',
       });
@@ -205,9 +209,12 @@ export class UsersService {
       const { change, op, data } = decide(user);
       const changed = Object.values(change).some((part) => part !== undefined);
       if (!changed) return user;
-      await checkMayChange(tx, identity, user, change);
+      await checkMayChange(this.postgres, tx, identity, user, change);
       const endsSessions = change.passwordHash !== undefined || change.disabled === true;
-      const endsTokens = endsSessions || change.roles !== undefined || change.capabilities !== undefined;
+      // Taken back in, there are no tokens to end, but gateways that remember the user as disabled.
+      const endsTokens = [change.disabled, change.passwordHash, change.roles, change.capabilities].some(
+        (part) => part !== undefined,
+      );
       const after = await updateUser(tx, id, change, endsTokens);
       if (endsSessions) await revokeSessionsOf(tx, id);
       if (endsTokens) {
@@ -227,18 +234,29 @@ export class UsersService {
   }
 }
 
-/** Platform administrators are changed by their like alone, and an organisation keeps somebody who can run it. */
-async function checkMayChange(tx: Tx, identity: Identity, user: UserRow, change: UserChange): Promise<void> {
+/** Platform administrators are changed by their like alone, and somebody stays who can run the organisation and the platform. */
+async function checkMayChange(
+  postgres: Postgres,
+  tx: Tx,
+  identity: Identity,
+  user: UserRow,
+  change: UserChange,
+): Promise<void> {
+  const rolesAfter = change.roles ?? user.roles;
   const before = capabilitiesOf(user.roles, user.capabilities);
-  const after = capabilitiesOf(change.roles ?? user.roles, change.capabilities ?? user.capabilities);
+  const after = capabilitiesOf(rolesAfter, change.capabilities ?? user.capabilities);
   checkMayGive(identity, [...before, ...after]);
-  const wasActive = user.roles.includes('ADMIN') && user.disabledAt === null && !user.isService;
-  const staysActive = (change.roles ?? user.roles).includes('ADMIN') && change.disabled !== true;
-  if (wasActive && !staysActive && !(await otherAdministratorExists(tx, user.id))) {
-    fail('CONFLICT', `${user.email} is the last administrator here. Make somebody else one first.`, {
+  const isPerson = user.disabledAt === null && !user.isService;
+  const loses = (role: Role) =>
+    isPerson && user.roles.includes(role) && (change.disabled === true || !rolesAfter.includes(role));
+  const refuseLast = (what: string) =>
+    fail('CONFLICT', `${user.email} is the last ${what}. Make somebody else one first.`, {
       argument: change.disabled ? 'input.disabled' : 'input.roles',
     });
-  }
+  if (loses('ADMIN') && !(await otherAdministratorExists(tx, user.id))) refuseLast('administrator here');
+  if (!loses('PLATFORM_ADMIN')) return;
+  await lockAdministrators(tx, 'platform');
+  if (!(await otherPlatformAdministratorExists(postgres, user.id))) refuseLast('platform administrator');
 }
 
 function checkRoles(roles: Role[]): Role[] {

@@ -20,8 +20,8 @@ export interface SessionUser {
 }
 
 /**
- * The user of a session; undefined for a disabled one. Their access does not change before the transaction's end: what
- * takes it back waits, and then finds the session.
+ * The user of a session; undefined for a disabled one. Locked: sessions go on and end one after the other, so that what
+ * ends one finds the token that it went on with. Whoever locks a user's tokens locks the user first.
  */
 export async function findSessionUser(
   tx: Tx,
@@ -30,7 +30,7 @@ export async function findSessionUser(
   const [row] = await tx.query<SessionUser & { passwordHash: string | null }>(
     `SELECT u.id AS "userId", (SELECT tier FROM orgs) AS tier, u.roles, u.capabilities,
             u.access_version AS "accessVersion", u.password_hash AS "passwordHash"
-       FROM users u WHERE u.id = $1 AND u.disabled_at IS NULL FOR SHARE`,
+       FROM users u WHERE u.id = $1 AND u.disabled_at IS NULL FOR NO KEY UPDATE`,
     [userId],
   );
   return row;
@@ -46,11 +46,11 @@ export async function insertRefreshToken(
   );
 }
 
-/** Locks the token's row, so that of two uses at once one is the second. */
-export async function lockRefreshToken(tx: Tx, family: string, hash: Buffer): Promise<RefreshTokenRow | undefined> {
+/** Read behind the lock of its user, a token tells whether this is its first use; before that, whose it is alone. */
+export async function findRefreshToken(tx: Tx, family: string, hash: Buffer): Promise<RefreshTokenRow | undefined> {
   const [row] = await tx.query<RefreshTokenRow>(
     `SELECT id, user_id AS "userId", expires_at AS "expiresAt", used_at AS "usedAt", revoked_at AS "revokedAt"
-       FROM refresh_tokens WHERE family = $1 AND token_hash = $2 FOR UPDATE`,
+       FROM refresh_tokens WHERE family = $1 AND token_hash = $2`,
     [family, hash],
   );
   return row;

@@ -104,9 +104,9 @@ export async function updateUser(tx: Tx, id: string, change: UserChange, endsAcc
   return row!;
 }
 
-/** One change of the organisation's administrators at a time, until the transaction's end. */
-export async function lockAdministrators(tx: Tx, orgId: string): Promise<void> {
-  await tx.query(`SELECT pg_advisory_xact_lock(hashtextextended('administrators:' || $1, 0))`, [orgId]);
+/** One change of the administrators at a time, until the transaction's end. @param of an organisation's id, or `platform` */
+export async function lockAdministrators(tx: Tx, of: string): Promise<void> {
+  await tx.query(`SELECT pg_advisory_xact_lock(hashtextextended('administrators:' || $1, 0))`, [of]);
 }
 
 /** Whether somebody else than the user can run the organisation. */

@@ -89,6 +89,8 @@ export const mostUrgentFirst = 'priority DESC, created_at, id';
 /** What quotas count. */
 export const runningJobs = `SELECT count(*) FROM jobs WHERE status = 'RUNNING'`;
 export const keptResultBytes = 'SELECT coalesce(sum(result_bytes), 0) FROM jobs WHERE result_bytes > 0';
+const counted = { runningJobs, resultBytes: keptResultBytes };
+export type JobsQuota = keyof typeof counted;
 
 /** How many of the latest completed jobs tell how long the next one will take. */
 const sampleSize = 50;
@@ -204,12 +206,9 @@ export class JobsStore {
     });
   }
 
-  /** What the organisation uses of the quotas of jobs. */
-  async uses(identity: Identity): Promise<{ runningJobs: QuotaUse; resultBytes: QuotaUse }> {
-    return this.#read(identity, async (tx) => ({
-      runningJobs: await readUse(tx, 'runningJobs', runningJobs, { always: true }),
-      resultBytes: await readUse(tx, 'resultBytes', keptResultBytes, { always: true }),
-    }));
+  /** What the organisation uses of a quota. */
+  async use(identity: Identity, quota: JobsQuota): Promise<QuotaUse> {
+    return this.#read(identity, (tx) => readUse(tx, quota, counted[quota], { always: true }));
   }
 
   #read<T>(identity: Identity, fn: (tx: Tx) => Promise<T>): Promise<T> {
