@@ -3,10 +3,10 @@ import { startAuthenticator } from '../platform/authentication/authenticator.js'
 import { ConfigError, requireSetting } from '../platform/config.js';
 import { BigIntScalar, DateTimeScalar } from '../platform/graphql/scalars.js';
 import { HopSigner } from '../platform/hop-tokens.js';
-import { followOutbox } from '../platform/outbox.js';
 import type { Platform } from '../platform/platform.js';
+import { Notifications } from '../platform/postgres/notifications.js';
 import { createExecutor, type Subgraph } from '../platform/subgraph.js';
-import { readOrgLimits } from '../platform/system/org-limits.js';
+import { limitsChangedChannel, readOrgLimits } from '../platform/system/org-limits.js';
 import { ActivityRecorder } from './activity.js';
 import { type RunningEdge, startEdge } from './edge.js';
 import { startGraph } from './graph.js';
@@ -65,13 +65,14 @@ export async function startGateway(platform: Platform, options: GatewayOptions):
   const activity = new ActivityRecorder(graph.run, logger);
   const read = (orgId: string) => readOrgLimits(platform.postgres, orgId);
   const callerLimits = config.rateLimits === 'on' ? new CallerLimits({ ...platform, read }) : undefined;
-  // What ends or changes here at once, whichever process it was decided in.
-  const outbox = followOutbox(
-    platform.postgres,
-    undefined,
-    { 'accounts.limitsChanged': async ({ orgId }) => callerLimits?.forget(orgId) },
-    logger,
-  );
+  const limitsChanged =
+    callerLimits &&
+    new Notifications(platform.postgres, {
+      channel: limitsChangedChannel,
+      onListening: () => callerLimits.forget(),
+      onNotification: (orgId) => callerLimits.forget(orgId),
+      logger,
+    });
   const edge = await startEdge({
     ...platform,
     ...options,
@@ -91,7 +92,7 @@ export async function startGateway(platform: Platform, options: GatewayOptions):
     ...edge,
     drain: async () => {
       watch?.close();
-      await Promise.all([edge.drain(), outbox.stop()]);
+      await Promise.all([edge.drain(), limitsChanged?.close()]);
       await activity.close();
       await graph.close();
       await Promise.all(domains.map(({ parts }) => parts.close?.()));

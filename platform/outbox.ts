@@ -36,8 +36,6 @@ export interface SelfAuditEntry {
 export interface DomainEvents {
   /** Something that Harborwatch writes down about itself: see platform/self-audit.ts. */
   'audit.entry': SelfAuditEntry;
-  /** The tier or the limits of the organisation changed. */
-  'accounts.limitsChanged': Record<string, never>;
   /** A query job was submitted and waits for a worker. */
   'jobs.submitted': { jobId: string; priority: 'LOW' | 'NORMAL' | 'HIGH' };
   /** A collection was created, started or stopped. */
@@ -77,19 +75,16 @@ export async function emit<T extends DomainEventType>(
 /** What a domain does with each type of event; each must be idempotent. */
 export type EventHandlers = { [T in DomainEventType]?: (event: DomainEvent<T>) => Promise<void> };
 
-/**
- * Hands events to one domain's handlers, with a checkpoint in the domain's name.
- * @param domain undefined for a process that wants to know what happens from now on, beside all others
- */
+/** Hands events to one domain's handlers, with a checkpoint in the domain's name. */
 export function followOutbox(
   postgres: Postgres,
-  domain: string | undefined,
+  domain: string,
   handlers: EventHandlers,
   logger: Logger,
 ): Follower<DomainEvent> {
   return new Follower(postgres, {
     source,
-    ...(domain === undefined ? {} : { consumer: domain }),
+    consumer: domain,
     logger,
     handle: async (events) => {
       for (const event of events) {

@@ -6,9 +6,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startRedis } from '../../platform/embedded/redis.js';
 import { capabilitiesOf, type Identity, type Tier } from '../../platform/identity.js';
 import type { LimitOverrides } from '../../platform/org-limits.js';
-import { emit } from '../../platform/outbox.js';
 import type { Platform } from '../../platform/platform.js';
-import { createOrgWithAdministrator } from '../../platform/system/accounts.js';
+import { createOrgWithAdministrator, updateOrg } from '../../platform/system/accounts.js';
 import { subgraphs } from '../../subgraphs/index.js';
 import { type GraphQLAnswer, startTestGateway, type TestGateway } from '../../tests/setup/gateway.js';
 import { toolchainDir } from '../../tests/setup/toolchain.js';
@@ -261,20 +260,18 @@ describe('an operation', () => {
 
 it('a limit or tier that is changed holds within a second', async () => {
   const identity = await makeLimitedOrg('BASIC', slowly(1));
-  const change = (set: string) =>
-    gateway.platform.postgres.asSystem(async (tx) => {
-      await tx.query(`UPDATE orgs SET ${set} WHERE id = $1`, [identity.orgId]);
-      await emit(tx, identity.orgId, 'accounts.limitsChanged', {});
-    });
   await ask(identity);
   expect((await ask(identity)).status).toBe(429);
   const told = async () => limitOf((await ask(identity)).headers);
-  for (const [set, expected] of [
-    [`limits = '{"requestsPerMinute": 600, "burstCapacity": 100}'`, { limit: '600', tier: 'basic' }],
-    [`limits = '{}', tier = 'PRO'`, { limit: '300', tier: 'pro' }],
-    [`limits = '{"requestsPerMinute": null}'`, { limit: 'unlimited', tier: 'pro' }],
+  for (const [change, expected] of [
+    [{ limits: { requestsPerMinute: 600, burstCapacity: 100 } }, { limit: '600', tier: 'basic' }],
+    [
+      { limits: {}, tier: 'PRO' },
+      { limit: '300', tier: 'pro' },
+    ],
+    [{ limits: { requestsPerMinute: null } }, { limit: 'unlimited', tier: 'pro' }],
   ] as const) {
-    await change(set);
+    await updateOrg(gateway.platform.postgres, identity.orgId, change, async () => {});
     await eventually(async () => expect(await told()).toMatchObject(expected), 1_000);
   }
 });

@@ -79,8 +79,8 @@ export class CallerLimits {
     return leave ?? fail('TOO_MANY_CONNECTIONS', `${whose} open already. Close one first.`, { limit });
   }
 
-  /** The tier or the limits of an organisation were changed. */
-  forget(orgId: string): void {
+  /** The tier or the limits of an organisation were changed, or nobody knows of which. */
+  forget(orgId?: string): void {
     this.#orgs.forget(orgId);
   }
 

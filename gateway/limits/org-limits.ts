@@ -43,8 +43,13 @@ export class OrgLimits {
     return known.rates;
   }
 
-  /** They were changed. */
-  forget(orgId: string): void {
+  /** They were changed: of one organisation, or nobody knows of which. */
+  forget(orgId?: string): void {
+    if (orgId === undefined) {
+      this.#known.clear();
+      this.#reading.clear();
+      return;
+    }
     this.#known.delete(orgId);
     this.#reading.delete(orgId);
   }

@@ -1,17 +1,12 @@
 /**
  * Access that ended before its tokens do, as every gateway process knows it: read from the table when the connection to
  * PostgreSQL begins, and told over it from then on.
- *
- * Told by NOTIFY itself and not by the outbox: rows of that wait for every older transaction of the whole database, up to
- * half a minute, and access that was taken back must not.
  */
-import { setTimeout as delay } from 'node:timers/promises';
-import type pg from 'pg';
 import type { Identity } from '../identity.js';
 import type { Logger } from '../logging.js';
+import { Notifications } from '../postgres/notifications.js';
 import type { Postgres } from '../postgres/postgres.js';
 import { type AccessRevocation, deleteOldRevocations, readRevocations } from '../system/revocations.js';
-import { within } from '../within.js';
 import { accessEndedChannel } from './end-access.js';
 import { maxTokenLifeSeconds } from './token-keys.js';
 
@@ -23,11 +18,6 @@ interface Watcher {
   onEnded(): void;
 }
 
-const minBackoffMs = 100;
-const maxBackoffMs = 2_000;
-/** How often the connection is tried: one that died without a word would keep everything from us. */
-const tryEveryMs = 1_000;
-const answerWithinMs = 2_000;
 const cleanEveryMs = 3_600_000;
 /** No token is alive that an older revocation is about; the rest is for clocks that differ. */
 const keepSeconds = maxTokenLifeSeconds + 600;
@@ -49,23 +39,26 @@ export class Revocations {
   /** By key; of a user, the version from which on tokens are good again. */
   readonly #ended = new Map<string, { accessVersion: number | null; atMs: number }>();
   readonly #watchers = new Map<string, Set<Watcher>>();
-  readonly #started = Promise.withResolvers<void>();
-  readonly #stop = new AbortController();
+  readonly #notifications: Notifications;
   readonly #cleaning: NodeJS.Timeout;
-  readonly #done: Promise<void>;
   #known = false;
 
   constructor(postgres: Postgres, logger: Logger) {
     this.#postgres = postgres;
     this.#logger = logger;
-    this.#done = this.#run();
+    this.#notifications = new Notifications(postgres, {
+      channel: accessEndedChannel,
+      onListening: () => this.#readAll(),
+      onNotification: (payload) => this.#take(JSON.parse(payload) as AccessRevocation),
+      logger,
+    });
     this.#cleaning = setInterval(() => void this.#clean(), cleanEveryMs);
     this.#cleaning.unref();
   }
 
   /** Resolves once everything is known that ended before. */
   get started(): Promise<void> {
-    return this.#started.promise;
+    return this.#notifications.started;
   }
 
   /** Whether it is known what has ended. Before that, nobody can be let in. */
@@ -102,50 +95,13 @@ export class Revocations {
   }
 
   async close(): Promise<void> {
-    this.#stop.abort();
     clearInterval(this.#cleaning);
-    await this.#done;
+    await this.#notifications.close();
   }
 
-  async #run(): Promise<void> {
-    let backoffMs = minBackoffMs;
-    while (!this.#stop.signal.aborted) {
-      try {
-        await this.#listen(() => {
-          backoffMs = minBackoffMs;
-        });
-      } catch (error) {
-        if (!this.#stop.signal.aborted)
-          this.#logger.warn({ reason: String(error) }, 'ended access is listened for again');
-        await this.#rest(backoffMs);
-        backoffMs = Math.min(backoffMs * 2, maxBackoffMs);
-      }
-    }
-    this.#started.resolve();
-  }
-
-  /** Listens until the connection breaks or the stop. What ended while there was none is in the table. */
-  async #listen(onListening: () => void): Promise<void> {
-    const client = await this.#postgres.systemConnection();
-    const ignore = () => {}; // The next try finds out.
-    const tell = ({ payload }: pg.Notification) => this.#take(JSON.parse(payload!) as AccessRevocation);
-    client.on('error', ignore).on('notification', tell);
-    try {
-      await client.query(`LISTEN ${accessEndedChannel}`);
-      for (const revocation of await readRevocations(this.#postgres)) this.#take(revocation);
-      this.#known = true;
-      this.#started.resolve();
-      onListening();
-      while (!this.#stop.signal.aborted) {
-        await this.#rest(tryEveryMs);
-        const answer = await within(answerWithinMs, client.query('SELECT 1'), undefined);
-        if (!answer) throw new Error('PostgreSQL does not answer');
-      }
-    } finally {
-      client.off('error', ignore).off('notification', tell);
-      // The connection is closed, not returned: LISTEN goes with it.
-      client.release(true);
-    }
+  async #readAll(): Promise<void> {
+    for (const revocation of await readRevocations(this.#postgres)) this.#take(revocation);
+    this.#known = true;
   }
 
   #take({ orgId, kind, subjectId, accessVersion }: AccessRevocation): void {
@@ -156,11 +112,6 @@ export class Revocations {
       atMs: Date.now(),
     });
     for (const { access, onEnded } of [...(this.#watchers.get(key) ?? [])]) if (this.hasEnded(access)) onEnded();
-  }
-
-  /** So long, or until the stop. */
-  #rest(ms: number): Promise<void> {
-    return delay(ms, undefined, { signal: this.#stop.signal }).catch(() => {});
   }
 
   async #clean(): Promise<void> {

@@ -2,6 +2,7 @@
 import type { Capability, Role, Tier } from '../identity.js';
 import type { LimitOverrides } from '../org-limits.js';
 import type { Postgres, Tx } from '../postgres/postgres.js';
+import { limitsChangedChannel } from './org-limits.js';
 
 /** Whom an attempt to sign in is about. */
 export interface SignInTarget {
@@ -110,7 +111,10 @@ export async function updateOrg(
         WHERE id = $1 RETURNING id, slug, name, tier, limits`,
       [id, change.name ?? null, change.tier ?? null, change.limits ? JSON.stringify(change.limits) : null],
     );
-    if (row) await alongWith(tx, row);
+    if (row) {
+      await tx.query('SELECT pg_notify($1, $2)', [limitsChangedChannel, id]);
+      await alongWith(tx, row);
+    }
     return row;
   });
 }

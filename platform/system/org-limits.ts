@@ -3,6 +3,9 @@ import type { Tier } from '../identity.js';
 import type { LimitOverrides } from '../org-limits.js';
 import type { Postgres } from '../postgres/postgres.js';
 
+/** Where gateways listen: each notification is the id of an organisation whose tier or limits were changed. */
+export const limitsChangedChannel = 'harborwatch_limits_changed';
+
 /** Undefined for an organisation that does not exist. */
 export async function readOrgLimits(
   postgres: Postgres,

@@ -2,7 +2,6 @@
 import { fail } from '../../../platform/errors.js';
 import { type Identity, type Role, systemIdentity, type Tier } from '../../../platform/identity.js';
 import type { LimitOverrides, OrgLimits } from '../../../platform/org-limits.js';
-import { emit } from '../../../platform/outbox.js';
 import type { Postgres, Tx } from '../../../platform/postgres/postgres.js';
 import { recordAct } from '../../../platform/self-audit.js';
 import { createOrgWithAdministrator, type OrgRow, updateOrg } from '../../../platform/system/accounts.js';
@@ -94,7 +93,6 @@ export class OrgsService {
     const id = input.id.toLowerCase();
     const row = isUuid(id)
       ? await updateOrg(this.postgres, id, change, async (tx, { slug }) => {
-          await emit(tx, id, 'accounts.limitsChanged', {});
           await recordForOrg(tx, by, id, {
             op: 'org.update',
             message: `Changed the organisation ${slug}.`,
