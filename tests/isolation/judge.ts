@@ -42,12 +42,14 @@ export const neutral = (text: string, asked: unknown): string =>
     .sort((one, other) => other.length - one.length)
     .reduce((rest, value) => rest.replaceAll(value, '<asked>').replaceAll(value.toLowerCase(), '<asked>'), text);
 
-/** What a mutation's answer says, without the ids, times and figures of what it made. */
+/**
+ * What a mutation's answer says, without the ids, times, figures and lists of what it made: a job of one's own may have
+ * its columns by then, or not yet. What is another's is found in it by its marks.
+ */
 export function outline(body: string): string {
   const mask = (value: unknown): unknown => {
-    if (Array.isArray(value)) return value.map(mask);
     if (typeof value === 'boolean') return value;
-    if (typeof value !== 'object' || value === null) return 'value';
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'value';
     return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, mask(one)]));
   };
   const { data, errors } = parseAnswer(body);
