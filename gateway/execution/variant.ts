@@ -11,6 +11,7 @@ import {
 } from 'graphql';
 import type { AccessRule, AccessRules } from '../../platform/graphql/access-rules.js';
 import type { Identity } from '../../platform/identity.js';
+import { orLate } from '../../platform/within.js';
 import type { RequestContext } from '../context.js';
 import { combineCacheControl } from '../http/caching.js';
 import type { Planner, QueryPlan } from '../planning/plan.js';
@@ -141,15 +142,6 @@ export async function compileVariant(target: VariantTarget, options: VariantOpti
 /** How long a request waits for its plan; the planner may go on, for those who ask again. */
 const planTimeoutMs = 8_000;
 
-/** Undefined where the time is over. */
-async function inTime(plan: Promise<QueryPlan>): Promise<QueryPlan | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(resolve, planTimeoutMs, undefined);
-  });
-  return Promise.race([plan, late]).finally(() => clearTimeout(timer));
-}
-
 /** Whether nothing of it has to be fetched: introspection and `__typename` alone. */
 const isEmpty = ({ selectionSet }: OperationDefinitionNode): boolean =>
   selectionSet.selections.every((node) => node.kind === Kind.FIELD && node.name.value.startsWith('__'));
@@ -171,7 +163,8 @@ async function planOperation(
   if (isEmpty(operation)) refuse('This subscription has no root field left: its conditions leave it out.');
   try {
     const needsTypes = hangsOnTypes(apiSchema, operation, interfaceObjects);
-    const plan = await inTime(planner.plan(text, operation.name?.value, override, needsTypes));
+    const planned: Promise<QueryPlan | undefined> = planner.plan(text, operation.name?.value, override, needsTypes);
+    const plan = await orLate(planTimeoutMs, planned, () => undefined);
     if (!plan) return refuse(`This ${kind} was not planned within ${planTimeoutMs / 1000} s. Ask for less at once.`);
     if ((kind === 'subscription') === (plan.subscription !== undefined)) return plan;
   } catch (error) {
