@@ -1,4 +1,4 @@
-import type { TextEdit, TextPosition } from './guarded-query.js';
+import type { TextEdit, TextPosition } from './prepared-query.js';
 
 /**
  * A query text with its offsets. PostgreSQL's parser counts UTF-8 bytes in its tree and code points in its errors,

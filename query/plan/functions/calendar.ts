@@ -1,0 +1,11 @@
+/** Functions over the calendar of a time zone. */
+import type { FunctionSpec } from './signatures.js';
+import { spec } from './spec.js';
+
+export const calendarFunctions = {
+  calendar_bin: spec(
+    'https://www.postgresql.org/docs/18/functions-datetime.html#FUNCTIONS-DATETIME-TRUNC',
+    'The start of the minute, hour, day, week (Monday), month, quarter or year in a time zone in which the moment lies.',
+    'datetime, string!, string! -> datetime',
+  ),
+} satisfies Record<string, FunctionSpec>;
