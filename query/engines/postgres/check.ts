@@ -1,9 +1,9 @@
 /** Asks the database about a query without running it: do its columns exist, do its types fit, what comes out. */
 import type { Connection, Pool, PoolClient, Submittable } from 'pg';
-import type { GuardedQuery } from '../../guarded-query.js';
+import type { PlanQuery, SqlQuery } from '../../prepared-query.js';
 import type { ResultColumn } from '../../result.js';
-import { queryError } from './errors.js';
 import { inSession } from './session.js';
+import { planStatement, textStatement } from './statement.js';
 import { resultColumns } from './values.js';
 
 export interface CheckOptions {
@@ -18,14 +18,15 @@ export interface CheckOptions {
  */
 export async function checkQuery(
   pool: Pool,
-  query: GuardedQuery,
+  query: SqlQuery | PlanQuery,
   { orgId, timeoutMs = 5_000 }: CheckOptions,
 ): Promise<{ columns: ResultColumn[] }> {
+  const statement = query.form === 'SQL' ? textStatement(query) : planStatement(query.plan, {});
   try {
-    const fields = await inSession(pool, { orgId, timeoutMs }, (client) => describe(client, query.text));
-    return { columns: resultColumns(fields) };
+    const fields = await inSession(pool, { orgId, timeoutMs }, (client) => describe(client, statement.text));
+    return { columns: statement.columns ?? resultColumns(fields) };
   } catch (error) {
-    throw queryError(error, query);
+    throw statement.errorOf(error);
   }
 }
 

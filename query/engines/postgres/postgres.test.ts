@@ -9,10 +9,10 @@ import {
   type Batch,
   checkQuery,
   estimateQuery,
-  type GuardedQuery,
   type JsonValue,
   prepareQuery,
   runQuery,
+  type SqlQuery,
 } from '../../index.js';
 import { validQueries } from '../../languages/sql/cases.js';
 
@@ -47,9 +47,13 @@ afterAll(async () => {
   await database?.drop();
 });
 
-const prepare = (text: string) => prepareQuery({ language: 'SQL', text, datasets: [...declared] });
+async function prepare(text: string): Promise<SqlQuery> {
+  const query = await prepareQuery({ language: 'SQL', text, datasets: [...declared] });
+  if (query.form !== 'SQL') throw new Error('SQL is prepared as it is.');
+  return query;
+}
 /** A text as if the guard had let it through: what stands behind the guard is tested with it. */
-const unguarded = async (text: string): Promise<GuardedQuery> => ({
+const unguarded = async (text: string): Promise<SqlQuery> => ({
   ...(await prepare('SELECT 1')),
   source: text,
   text,
@@ -61,8 +65,8 @@ async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
   return list;
 }
 
-async function run(query: GuardedQuery, options: Partial<Parameters<typeof runQuery>[2]> = {}): Promise<Batch[]> {
-  return all(runQuery(pool, query, { orgId, timeoutMs: 20_000, ...options }));
+async function run(query: SqlQuery, options: Partial<Parameters<typeof runQuery>[2]> = {}): Promise<Batch[]> {
+  return all(runQuery({ postgres: pool }, query, { orgId, timeoutMs: 20_000, ...options }));
 }
 
 async function rows(text: string, options: Partial<Parameters<typeof runQuery>[2]> = {}): Promise<JsonValue[][]> {
@@ -121,7 +125,7 @@ describe('a query sees its organisation’s rows alone', () => {
 describe('what passes the guard runs', () => {
   test.each(validQueries)('%s', async (text) => {
     const query = await prepare(text);
-    const { columns } = await checkQuery(pool, query, { orgId });
+    const { columns } = await checkQuery({ postgres: pool }, query, { orgId });
     const batches = await run(query);
     expect(batches[0]?.columns).toEqual(columns);
   });
@@ -172,7 +176,11 @@ describe('the result streams', () => {
   test('a batch that was read is not kept', async () => {
     setFlagsFromString('--expose-gc');
     const collectGarbage = runInNewContext('gc') as () => void;
-    const batches = runQuery(pool, await prepare('SELECT * FROM logs'), { orgId, timeoutMs: 20_000, batchRows: 100 });
+    const batches = runQuery({ postgres: pool }, await prepare('SELECT * FROM logs'), {
+      orgId,
+      timeoutMs: 20_000,
+      batchRows: 100,
+    });
     const first = new WeakRef((await batches.next()).value as Batch);
     for (let i = 0; i < 5; i++) await batches.next();
     // A target stays alive until the turn of the event loop in which it was made or looked at is over.
@@ -184,7 +192,10 @@ describe('the result streams', () => {
 
   test('leaving the loop early frees the connection, and it is as good as new', async () => {
     for (let i = 0; i < 5; i++) {
-      for await (const { rows } of runQuery(pool, await prepare('SELECT * FROM logs'), { orgId, timeoutMs: 5_000 })) {
+      for await (const { rows } of runQuery({ postgres: pool }, await prepare('SELECT * FROM logs'), {
+        orgId,
+        timeoutMs: 5_000,
+      })) {
         expect(rows).toHaveLength(50);
         break;
       }
@@ -241,7 +252,7 @@ describe('a run stops within a second', () => {
 
   test('when it is aborted between two batches', async () => {
     const controller = new AbortController();
-    const batches = runQuery(pool, await prepare('SELECT * FROM logs'), {
+    const batches = runQuery({ postgres: pool }, await prepare('SELECT * FROM logs'), {
       orgId,
       timeoutMs: 5_000,
       signal: controller.signal,
@@ -282,10 +293,12 @@ describe('a run stops within a second', () => {
   test('when the database cannot be reached at all', async () => {
     const nowhere = new pg.Pool({ connectionString: 'postgres://x@127.0.0.1:1/x' });
     const query = await prepare('SELECT 1');
-    await expect(all(runQuery(nowhere, query, { orgId, timeoutMs: 1_000 }))).rejects.toMatchObject({
+    await expect(all(runQuery({ postgres: nowhere }, query, { orgId, timeoutMs: 1_000 }))).rejects.toMatchObject({
       code: 'SERVICE_UNAVAILABLE',
     });
-    await expect(checkQuery(nowhere, query, { orgId })).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE' });
+    await expect(checkQuery({ postgres: nowhere }, query, { orgId })).rejects.toMatchObject({
+      code: 'SERVICE_UNAVAILABLE',
+    });
     await nowhere.end();
   });
 });
@@ -309,9 +322,11 @@ describe('errors are the caller’s to read', () => {
     ["SELECT 'x'::int", 'QUERY_FAILED', 'Invalid input syntax for type integer: "x".', 1, 8],
     ['SELECT host, host FROM logs ORDER BY 3', 'QUERY_SYNTAX', 'ORDER BY position 3', 1, 38],
   ])('at submit: %j', async (text, code, message, line, column) => {
-    const error = await checkQuery(pool, await prepare(text), { orgId }).catch((error) => error);
+    const error = await checkQuery({ postgres: pool }, await prepare(text), { orgId }).catch((error) => error);
     expect(error).toMatchObject({ code, message: expect.stringContaining(message), details: { line, column } });
-    expect(await checkQuery(pool, await prepare('SELECT 1'), { orgId })).toMatchObject({ columns: [{ type: 'LONG' }] });
+    expect(await checkQuery({ postgres: pool }, await prepare('SELECT 1'), { orgId })).toMatchObject({
+      columns: [{ type: 'LONG' }],
+    });
   });
 
   test.each([
@@ -399,7 +414,7 @@ describe('values are JSON with all their digits', () => {
 
   test('repeated column names are made unique', async () => {
     const { columns } = await checkQuery(
-      pool,
+      { postgres: pool },
       await prepare('SELECT count(*), count(*), 1 AS count_2, count(*) FROM logs'),
       { orgId },
     );
@@ -408,9 +423,11 @@ describe('values are JSON with all their digits', () => {
 });
 
 test('an estimate is the planner’s, without running the query', async () => {
-  const { rows, cost } = await estimateQuery(pool, await prepare('SELECT * FROM logs'), { orgId });
+  const { rows, cost } = await estimateQuery({ postgres: pool }, await prepare('SELECT * FROM logs'), { orgId });
   expect(rows).toBeGreaterThan(0);
   expect(cost).toBeGreaterThan(0);
   const query = await prepare(`SELECT 1,\n 1 / 0, nope FROM logs`);
-  await expect(estimateQuery(pool, query, { orgId })).rejects.toMatchObject({ details: { line: 2, column: 9 } });
+  await expect(estimateQuery({ postgres: pool }, query, { orgId })).rejects.toMatchObject({
+    details: { line: 2, column: 9 },
+  });
 });

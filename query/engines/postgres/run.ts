@@ -1,27 +1,14 @@
-/** Runs a guarded query and streams its rows: bounded memory whatever the size, and it stops when it is told to. */
+/** Runs a query and streams its rows: bounded memory whatever the size, and it stops when it is told to. */
 import pg, { type Pool, type PoolClient } from 'pg';
-import Cursor from 'pg-cursor';
 import { fail } from '../../../platform/errors.js';
-import type { GuardedQuery } from '../../guarded-query.js';
+import type { Plan } from '../../plan/types.js';
+import type { PlanQuery, SqlQuery } from '../../prepared-query.js';
 import type { JsonValue, ResultColumn } from '../../result.js';
-import { queryError } from './errors.js';
-import { beginReadOnly, type SessionOptions } from './session.js';
-import { resultColumns, resultTypes } from './values.js';
-
-export interface RunOptions extends SessionOptions {
-  /** Aborting it ends the run with QUERY_CANCELLED, here and in the database, within a second. */
-  signal?: AbortSignal;
-  /** The most rows that a batch may have. Default 1,000; wide rows come in smaller batches. */
-  batchRows?: number;
-}
-
-/** A piece of the result. The first one comes even where there are no rows, so that the columns are known. */
-export interface Batch {
-  /** The same in every batch. */
-  columns: ResultColumn[];
-  /** One array a row, with a value for each column. */
-  rows: JsonValue[][];
-}
+import type { Batch, RunOptions } from '../engine.js';
+import { type RowField, RowStream } from './row-stream.js';
+import { beginReadOnly } from './session.js';
+import { planStatement, type Statement, textStatement } from './statement.js';
+import { resultColumns } from './values.js';
 
 const mebibyte = 1024 * 1024;
 /** What a batch should weigh on the wire; the number of rows follows from those that came before. */
@@ -36,23 +23,35 @@ const cancelMs = 500;
  * Runs the query in a read-only transaction of its own. `timeoutMs` bounds the whole run, the consumer's time included.
  * Leaving the loop early frees the connection.
  */
-export async function* runQuery(pool: Pool, query: GuardedQuery, options: RunOptions): AsyncGenerator<Batch, void> {
+export const runQuery = (pool: Pool, query: SqlQuery | PlanQuery, options: RunOptions): AsyncGenerator<Batch, void> =>
+  query.form === 'SQL' ? runStatement(pool, () => textStatement(query), options) : runPlan(pool, query.plan, options);
+
+/** The same for a plan alone. `now()` in it is `options.now`, or the moment at which the run begins. */
+export const runPlan = (pool: Pool, plan: Plan, options: RunOptions): AsyncGenerator<Batch, void> =>
+  runStatement(pool, () => planStatement(plan, options), options);
+
+async function* runStatement(
+  pool: Pool,
+  makeStatement: () => Statement,
+  options: RunOptions,
+): AsyncGenerator<Batch, void> {
+  const statement = makeStatement();
   const run = new Run(pool, options);
   try {
-    await run.open(query.text);
+    await run.open(statement);
     let size = Math.min(firstBatchRows, run.batchRows);
     let columns: ResultColumn[] | undefined;
     while (true) {
       const { rows, fields, bytes } = await run.fetch(size);
       const isFirst = columns === undefined;
-      columns ??= resultColumns(fields);
+      columns ??= statement.columns ?? resultColumns(fields);
       if (rows.length > 0 || isFirst) yield { columns, rows };
       if (rows.length < size) break;
       size = Math.max(1, Math.min(run.batchRows, Math.floor((targetBatchBytes * rows.length) / Math.max(1, bytes))));
     }
     await run.end();
   } catch (error) {
-    throw run.stopError() ?? queryError(error, query);
+    throw run.stopError() ?? statement.errorOf(error);
   } finally {
     await run.close();
   }
@@ -60,7 +59,7 @@ export async function* runQuery(pool: Pool, query: GuardedQuery, options: RunOpt
 
 interface Fetched {
   rows: JsonValue[][];
-  fields: { name: string; dataTypeID: number }[];
+  fields: RowField[];
   bytes: number;
 }
 
@@ -69,7 +68,7 @@ type StopReason = 'CANCELLED' | 'TIMEOUT' | 'TOO_LARGE';
 class Run {
   readonly batchRows: number;
   #client: PoolClient | undefined;
-  #cursor: Cursor<JsonValue[]> | undefined;
+  #stream: RowStream | undefined;
   #stopped: StopReason | undefined;
   #stopping: Promise<void> | undefined;
   /** Ends the wait in hand, if there is one. */
@@ -92,7 +91,7 @@ class Run {
     this.batchRows = Math.max(1, options.batchRows ?? 1_000);
   }
 
-  async open(text: string): Promise<void> {
+  async open(statement: Statement): Promise<void> {
     const { signal, timeoutMs } = this.options;
     if (signal?.aborted === true) this.#stop('CANCELLED');
     signal?.addEventListener('abort', this.#onAbort, { once: true });
@@ -110,18 +109,14 @@ class Run {
     client.on('error', this.#onError);
     await this.#orStopped(beginReadOnly(client, this.options));
     client.connection.stream.on('data', this.#onData);
-    this.#cursor = client.query(new Cursor<JsonValue[]>(text, [], { rowMode: 'array', types: resultTypes }));
+    this.#stream = client.query(new RowStream(statement));
   }
 
   async fetch(size: number): Promise<Fetched> {
     this.#receivedBytes = 0;
-    const fetched = new Promise<Fetched>((resolve, reject) => {
-      this.#cursor?.read(size, (error, rows, result) => {
-        if (error) reject(error);
-        else resolve({ rows, fields: result?.fields ?? [], bytes: this.#receivedBytes });
-      });
-    });
-    return this.#orStopped(fetched);
+    const stream = this.#stream!;
+    const rows = await this.#orStopped(stream.read(size));
+    return { rows, fields: stream.fields, bytes: this.#receivedBytes };
   }
 
   /** After the last row: ends the transaction, so that the connection can be used again. */
@@ -138,7 +133,9 @@ class Run {
       this.#stopped ??= 'CANCELLED'; // a connection that still comes is given back
       return;
     }
-    // The cancel request goes first: it must not reach whoever has the connection next.
+    // What was left early goes on working until it is told to stop. The cancel request goes first: it must not reach
+    // whoever has the connection next.
+    if (!this.#isClean && this.#stream !== undefined) this.#stopping ??= cancelBackend(this.pool, client);
     await this.#stopping;
     client.connection.stream.off('data', this.#onData);
     if (this.#isClean) client.off('error', this.#onError);

@@ -1,0 +1,429 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import {
+  agg,
+  by,
+  col,
+  cols,
+  count,
+  createPlanRows,
+  logs,
+  long,
+  only,
+  type PlanRows,
+  table,
+  text,
+} from '../../../../tests/setup/plan-rows.js';
+import {
+  distinct,
+  extend,
+  filter,
+  join,
+  lateral,
+  limit,
+  literal,
+  project,
+  sort,
+  summarize,
+  union,
+  unnest,
+  window,
+} from '../../../plan/build.js';
+import { call } from '../../../plan/functions/index.js';
+import type { Expr, Pick, Plan } from '../../../plan/types.js';
+import { compilePlan } from './compile.js';
+
+let rows: PlanRows;
+
+beforeAll(async () => {
+  rows = await createPlanRows();
+});
+
+afterAll(() => rows?.drop());
+
+const run: PlanRows['run'] = (plan, options) => rows.run(plan, options);
+const set: PlanRows['set'] = (plan, options) => rows.set(plan, options);
+
+describe('summarize', () => {
+  const plan = table(
+    { k: 'string', n: 'long', r: 'real' },
+    ['a', 1, 0.5],
+    ['a', 2, 1.5],
+    ['b', null, null],
+    ['b', 4, 2.5],
+    ['b', 4, 2.5],
+  );
+  const [k, n, r] = [col(plan, 'k'), col(plan, 'n'), col(plan, 'r')];
+  const key = [{ name: 'k', value: k }];
+  test('one row a group', async () => {
+    expect(
+      await set(
+        summarize(plan, key, [
+          agg('c', 'count', []),
+          agg('cn', 'count', [n]),
+          agg('s', 'sum', [n]),
+          agg('m', 'avg', [n]),
+          agg('lo', 'min', [n]),
+          agg('hi', 'max', [r]),
+          agg('d', 'dcount', [n]),
+          agg('l', 'make_set', [n]),
+          agg('p', 'percentile', [n, long(50)]),
+          agg('w', 'sum', [r], call('>', [n, long(1)])),
+        ]),
+      ),
+    ).toEqual([
+      ['a', 2, 2, 3, 1.5, 1, 1.5, 2, [1, 2], 1, 1.5],
+      ['b', 3, 2, 8, 4, 4, 2.5, 1, [4], 4, 5],
+    ]);
+  });
+  test('one row without keys, also over nothing', async () => {
+    const none = filter(plan, call('==', [k, text('none')]));
+    expect(
+      await run(
+        summarize(none, [], [agg('c', 'count', []), agg('s', 'sum', [n]), agg('a', 'avg', [n]), agg('x', 'max', [n])]),
+      ),
+    ).toEqual([[0, 0, 'NaN', null]]);
+    expect(await run(summarize(none, key, [agg('c', 'count', [])]))).toEqual([]);
+    expect(await run(count(summarize(none, [], [agg('c', 'count', [])])))).toEqual([[1]]);
+  });
+  test('a sum of longs that overflows is an error, and not another figure', async () => {
+    const large = table({ n: 'long' }, ['9223372036854775807'], ['1']);
+    await expect(run(summarize(large, [], [agg('s', 'sum', [col(large, 'n')])]))).rejects.toMatchObject({
+      code: 'QUERY_FAILED',
+      details: { argument: 'query' },
+    });
+    const back = table({ n: 'long' }, ['9223372036854775807'], ['1'], ['-2']);
+    expect(await run(summarize(back, [], [agg('s', 'sum', [col(back, 'n')])]))).toEqual([['9223372036854775806']]);
+  });
+  test('null keys make a group, literal keys one', async () => {
+    expect(await set(summarize(plan, [{ name: 'n', value: n }], [agg('c', 'count', [])]))).toEqual([
+      [1, 1],
+      [2, 1],
+      [4, 2],
+      [null, 1],
+    ]);
+    expect(await run(summarize(plan, [{ name: 'one', value: long(1) }], [agg('c', 'count', [])]))).toEqual([[1, 5]]);
+    expect(await set(summarize(plan, key, []))).toEqual([['a'], ['b']]);
+  });
+  test('lists keep the order of the rows', async () => {
+    const sorted = sort(plan, [by(r, true, false)]);
+    expect(
+      await run(summarize(sorted, [], [agg('l', 'make_list', [n]), agg('two', 'make_list', [n, long(2)])])),
+    ).toEqual([
+      [
+        [4, 4, 2, 1],
+        [4, 4],
+      ],
+    ]);
+  });
+  describe('picks', () => {
+    const picked = (which: 'GREATEST' | 'LEAST' | 'ANY', value: Expr, ...columns: string[]): Plan =>
+      summarize(plan, key, [{ kind: 'pick', by: value, which, columns: cols(plan, ...columns) }]);
+    test('give columns of the row with the greatest or the least value', async () => {
+      expect(await set(picked('GREATEST', n, 'n', 'r'))).toEqual([
+        ['a', 2, 1.5],
+        ['b', 4, 2.5],
+      ]);
+      expect(await set(picked('LEAST', n, 'n', 'r'))).toEqual([
+        ['a', 1, 0.5],
+        ['b', 4, 2.5],
+      ]);
+      expect((await set(picked('ANY', n, 'n')))[1]).toEqual(['b', 4]);
+    });
+    test('take a null only where there is nothing else, and give one row over nothing', async () => {
+      const nulls = filter(plan, call('==', [r, literal('real', 9)]));
+      const pick = { kind: 'pick', by: n, which: 'GREATEST', columns: cols(plan, 'n', 'k') } as const;
+      expect(await run(summarize(nulls, [], [pick]))).toEqual([[null, null]]);
+      const onlyNulls = table({ n: 'long', s: 'string' }, [null, 'x']);
+      const any = { kind: 'pick', by: col(onlyNulls, 'n'), which: 'LEAST', columns: cols(onlyNulls, 's') } as const;
+      expect(await run(summarize(onlyNulls, [], [any]))).toEqual([['x']]);
+    });
+    test('stand beside aggregates and each other, and bring every type back', async () => {
+      const events = logs();
+      const columns = ['timestamp', 'severity', 'source_ip', 'source_port', 'host', 'attributes'];
+      const by = col(events, 'timestamp');
+      const newest: Pick = { kind: 'pick', by, which: 'GREATEST', columns: cols(events, ...columns) };
+      const first = [{ name: 'first', value: col(events, 'bytes_in') }];
+      const oldest: Pick = { kind: 'pick', by, which: 'LEAST', columns: first };
+      expect(await run(summarize(events, [], [newest, agg('c', 'count', [])]))).toEqual([
+        ['2024-03-21T00:00:00Z', '', '10.0.0.2', 0, 'mine0', { n: 80, tags: ['a', 80] }, 80],
+      ]);
+      expect(await set(summarize(events, cols(events, 'source_port'), [oldest, agg('c', 'count', [])]))).toEqual([
+        [0, 5, 16],
+        [1, 1, 16],
+        [2, 2, 16],
+        [3, 3, 16],
+        [4, 4, 16],
+      ]);
+      expect(await run(summarize(events, [], [newest, agg('c', 'count', []), oldest]))).toEqual([
+        ['2024-03-21T00:00:00Z', '', '10.0.0.2', 0, 'mine0', { n: 80, tags: ['a', 80] }, 80, 1],
+      ]);
+    });
+  });
+});
+
+describe('join', () => {
+  const left = table({ a: 'long', x: 'string' }, [1, 'l1'], [2, 'l2'], [null, 'l3']);
+  const right = table({ b: 'long', y: 'string' }, [2, 'r2'], [2, 'r2b'], [3, 'r3'], [null, 'r4']);
+  const on = [{ left: col(left, 'a'), right: col(right, 'b') }];
+  test.each([
+    [
+      'INNER',
+      [
+        [2, 'l2', 2, 'r2'],
+        [2, 'l2', 2, 'r2b'],
+      ],
+    ],
+    [
+      'LEFT',
+      [
+        [1, 'l1', null, null],
+        [2, 'l2', 2, 'r2'],
+        [2, 'l2', 2, 'r2b'],
+        [null, 'l3', null, null],
+      ],
+    ],
+    [
+      'RIGHT',
+      [
+        [2, 'l2', 2, 'r2'],
+        [2, 'l2', 2, 'r2b'],
+        [null, null, 3, 'r3'],
+        [null, null, null, 'r4'],
+      ],
+    ],
+    ['LEFT_SEMI', [[2, 'l2']]],
+    [
+      'LEFT_ANTI',
+      [
+        [1, 'l1'],
+        [null, 'l3'],
+      ],
+    ],
+  ] as const)('%s', async (kind, expected) => {
+    expect(await set(join(kind, left, right, on))).toEqual(expected);
+  });
+  test('FULL and CROSS', async () => {
+    expect(await set(join('FULL', left, right, on))).toHaveLength(6);
+    expect(await run(join('CROSS', left, right, []))).toHaveLength(12);
+  });
+  test('what has no match is null, in strings of events too, and what has one is empty', async () => {
+    const events = project(filter(logs(), call('<=', [col(logs(), 'bytes_in'), long(4)])), [
+      { name: 'n', value: col(logs(), 'bytes_in') },
+      { name: 'severity', value: col(logs(), 'severity') },
+      { name: 'ip', value: col(logs(), 'source_ip') },
+      { name: 'port', value: col(logs(), 'source_port') },
+    ]);
+    const keys = table({ k: 'long' }, [1], [3], [99]);
+    expect(await set(join('LEFT', keys, events, [{ left: col(keys, 'k'), right: col(events, 'n') }]))).toEqual([
+      [1, 1, '', '10.0.0.1', 1],
+      [3, 3, 'high', '', 3],
+      [99, null, null, null, null],
+    ]);
+  });
+  test('empty strings of events agree with each other', async () => {
+    const events = limit(sort(logs(), [by(col(logs(), 'timestamp'))]), 4);
+    const one = project(events, [
+      { name: 's', value: col(events, 'severity') },
+      { name: 'n', value: col(events, 'bytes_in') },
+    ]);
+    const texts = table({ t: 'string' }, ['']);
+    expect(await set(only(join('INNER', one, texts, [{ left: col(one, 's'), right: col(texts, 't') }]), 'n'))).toEqual([
+      [1],
+      [4],
+    ]);
+  });
+});
+
+describe('union, distinct', () => {
+  test('rows of all inputs, stored alike or not', async () => {
+    const events = limit(sort(logs(), [by(col(logs(), 'timestamp'))]), 2);
+    const one = only(events, 'source_ip', 'severity', 'source_port');
+    const two = table({ source_ip: 'string', severity: 'string', source_port: 'long' }, ['x', null, null]);
+    expect(await set(union([one, two, one]))).toEqual([
+      ['10.0.0.1', '', 1],
+      ['10.0.0.1', '', 1],
+      ['10.0.0.2', 'high', 2],
+      ['10.0.0.2', 'high', 2],
+      ['x', null, null],
+    ]);
+    expect(await run(count(union([one, two])))).toEqual([[3]]);
+    expect(await set(distinct(union([one, two, one])))).toHaveLength(3);
+  });
+  test('distinct holds nulls and missing texts alike', async () => {
+    expect(await set(distinct(only(logs(), 'severity')))).toEqual([[''], ['high']]);
+    expect(await set(distinct(table({ a: 'long', b: 'dynamic' }, [null, [1]], [null, [1]], [1, null])))).toEqual([
+      [1, null],
+      [null, [1]],
+    ]);
+  });
+});
+
+describe('unnest', () => {
+  const plan = table(
+    { k: 'long', a: 'dynamic', b: 'dynamic' },
+    [1, [10, '20', null], ['x']],
+    [2, { p: 1, q: 2 }, null],
+    [3, [], null],
+    [4, null, null],
+    [5, 7, null],
+  );
+  const elements = [{ name: 'e', value: col(plan, 'a'), type: 'dynamic' as const }];
+  const of = (unnested: Plan) => set(only(unnested, 'k', 'e'));
+  test('one row an element; a bag has one a property, a plain value is its own', async () => {
+    expect(await of(unnest(plan, elements, { keepEmpty: false }))).toEqual([
+      [1, '20'],
+      [1, 10],
+      [1, null],
+      [2, { p: 1 }],
+      [2, { q: 2 }],
+      [5, 7],
+    ]);
+  });
+  test('rows without elements are kept where that is asked for', async () => {
+    expect((await of(unnest(plan, elements, { keepEmpty: true }))).filter(([k]) => (k as number) > 2)).toEqual([
+      [3, null],
+      [4, null],
+      [5, 7],
+    ]);
+  });
+  test('the longest array decides, elements are converted and numbered, and a limit holds for each row', async () => {
+    const both = [
+      { name: 'e', value: col(plan, 'a'), type: 'long' as const },
+      { name: 'f', value: col(plan, 'b'), type: 'string' as const },
+    ];
+    const unnested = unnest(filter(plan, call('==', [col(plan, 'k'), long(1)])), both, {
+      index: 'i',
+      keepEmpty: false,
+      limit: 2,
+    });
+    expect(await set(only(unnested, 'e', 'i'))).toEqual([
+      [10, 0],
+      [20, 1],
+    ]);
+  });
+  test('keeps the order of the rows and, within a row, of the array', async () => {
+    const numbers = table({ k: 'long', a: 'dynamic' }, [1, [3, 1, 2]], [2, [9, 8]]);
+    const sorted = sort(numbers, [by(col(numbers, 'k'), true)]);
+    const unnested = unnest(sorted, [{ name: 'e', value: col(sorted, 'a'), type: 'long' }], { keepEmpty: false });
+    expect(await run(only(unnested, 'e'))).toEqual([[9], [8], [3], [1], [2]]);
+  });
+});
+
+describe('lateral', () => {
+  test('the body sees the row that it is for', async () => {
+    const plan = table({ k: 'long', a: 'dynamic' }, [1, [3, 1, 2]], [2, [9, 8]], [3, []]);
+    const row: Plan = { op: 'outer', columns: plan.columns };
+    const each = unnest(row, [{ name: 'e', value: col(row, 'a'), type: 'long' }], { keepEmpty: false });
+    const more = filter(each, call('>', [col(each, 'e'), col(each, 'k')]));
+    const body = summarize(more, [], [agg('s', 'sum', [col(more, 'e')])]);
+    expect(await set(lateral(plan, ['k'], body))).toEqual([
+      [1, 5],
+      [2, 17],
+      [3, 0],
+    ]);
+    const top = limit(sort(project(each, cols(each, 'e')), [by(col(each, 'e'), true)]), 1);
+    expect(await set(lateral(plan, ['k'], top))).toEqual([
+      [1, 3],
+      [2, 9],
+    ]);
+  });
+});
+
+describe('window', () => {
+  const plan = table({ g: 'string', n: 'long' }, ['a', 3], ['a', 1], ['a', 2], ['b', 5], ['b', 5]);
+  const [g, n] = [col(plan, 'g'), col(plan, 'n')];
+  test('numbers, ranks, neighbours and sums', async () => {
+    const windowed = window(plan, { partitionBy: [g], orderBy: [by(n)] }, [
+      { name: 'row', fn: 'row_number', args: [long(10)], type: 'long' },
+      { name: 'rank', fn: 'rank', args: [], type: 'long' },
+      { name: 'before', fn: 'prev', args: [n], type: 'long' },
+      { name: 'after', fn: 'next', args: [n, long(1), long(-1)], type: 'long' },
+      { name: 'running', fn: 'row_cumsum', args: [n], type: 'long' },
+      { name: 'all', fn: 'sum', args: [n], type: 'long' },
+    ]);
+    expect(await set(windowed)).toEqual([
+      ['a', 1, 10, 1, null, 2, 1, 6],
+      ['a', 2, 11, 2, 1, 3, 3, 6],
+      ['a', 3, 12, 3, 2, -1, 6, 6],
+      ['b', 5, 10, 1, null, 5, 5, 10],
+      ['b', 5, 11, 1, 5, -1, 10, 10],
+    ]);
+  });
+  test('the order is the input’s where the step has none, and stays', async () => {
+    const sorted = sort(plan, [by(n, true), by(g)]);
+    const numbered = window(sorted, { partitionBy: [], orderBy: [] }, [
+      { name: 'i', fn: 'row_number', args: [], type: 'long' },
+    ]);
+    expect((await run(only(numbered, 'i'))).flat()).toEqual([1, 2, 3, 4, 5]);
+  });
+});
+
+describe('with', () => {
+  const events = logs();
+  const bound = (materialized: boolean): Plan => {
+    const ref: Plan = { op: 'ref', name: 'x', columns: events.columns };
+    const counted = summarize(ref, cols(ref, 'host'), [agg('c', 'count', [])]);
+    const other = project(ref, [
+      { name: 'h', value: col(ref, 'host') },
+      { name: 'n', value: col(ref, 'bytes_in') },
+    ]);
+    const joined = join('INNER', counted, filter(other, call('<', [col(other, 'n'), long(3)])), [
+      { left: col(counted, 'host'), right: col(other, 'h') },
+    ]);
+    return { op: 'with', columns: joined.columns, bindings: [{ name: 'x', plan: events, materialized }], body: joined };
+  };
+  test.each([true, false])('a relation is used twice, materialized: %s', async (materialized) => {
+    expect(await set(bound(materialized))).toEqual([
+      ['mine0', 40, 'mine0', 2],
+      ['mine1', 40, 'mine1', 1],
+    ]);
+    expect(compilePlan(bound(materialized)).text).toContain(materialized ? ' AS MATERIALIZED' : ' AS NOT MATERIALIZED');
+  });
+  test('a later relation is made of an earlier one; one that is not used is not worked out', async () => {
+    const a = table({ n: 'long' }, [1], [2]);
+    const refA: Plan = { op: 'ref', name: 'a', columns: a.columns };
+    const b = filter(refA, call('>', [col(refA, 'n'), long(1)]));
+    const refB: Plan = { op: 'ref', name: 'b', columns: b.columns };
+    const unused = extend(a, [{ name: 'z', value: call('neg', [long('-9223372036854775808')]) }]);
+    const plan: Plan = {
+      op: 'with',
+      columns: b.columns,
+      bindings: [
+        { name: 'a', plan: a, materialized: true },
+        { name: 'b', plan: b, materialized: false },
+        { name: 'c', plan: unused, materialized: true },
+      ],
+      body: union([refA, refB]),
+    };
+    expect(await set(plan)).toEqual([[1], [2], [2]]);
+  });
+  test('scalars and memberships see it', async () => {
+    const a = table({ n: 'long', s: 'string' }, [2, 'B'], [3, 'c'], [null, null]);
+    const refA: Plan = { op: 'ref', name: 'a', columns: a.columns };
+    const highest = summarize(refA, [], [agg('m', 'max', [col(refA, 'n')])]);
+    const input = table({ v: 'long', t: 'string' }, [1, 'b'], [2, 'B'], [null, 'x']);
+    const body = project(input, [
+      { name: 'v', value: col(input, 'v') },
+      { name: 'm', value: { kind: 'scalar', plan: highest, type: 'long' } },
+      {
+        name: 'i',
+        value: { kind: 'membership', value: col(input, 'v'), plan: only(refA, 'n'), ignoreCase: false, type: 'bool' },
+      },
+      {
+        name: 'j',
+        value: { kind: 'membership', value: col(input, 't'), plan: only(refA, 's'), ignoreCase: true, type: 'bool' },
+      },
+    ]);
+    const plan: Plan = {
+      op: 'with',
+      columns: body.columns,
+      bindings: [{ name: 'a', plan: a, materialized: true }],
+      body,
+    };
+    expect(await set(plan)).toEqual([
+      [1, 3, false, true],
+      [2, 3, true, true],
+      [null, 3, false, false],
+    ]);
+  });
+});
