@@ -56,7 +56,7 @@ export const validQueries: string[] = [
   `SELECT jsonb_path_query_array(attributes, '$.a[*] ? (@ > 1)'), jsonb_build_object('h', host), to_jsonb(l) FROM logs l`,
   `SELECT jt.a FROM logs, JSON_TABLE(attributes, '$.items[*]' COLUMNS (n FOR ORDINALITY, a int PATH '$.a')) jt`,
   `SELECT JSON_VALUE(attributes, '$.a' RETURNING int DEFAULT 0 ON ERROR), JSON_EXISTS(attributes, '$.b') FROM logs`,
-  `SELECT JSON_OBJECT('a': 1), JSON_ARRAY(1, 2), JSON_ARRAYAGG(host), JSON_OBJECTAGG(host: 1) FROM logs`,
+  `SELECT JSON_OBJECT('a': 1), JSON_ARRAY(1, 2), JSON_ARRAYAGG(host), JSON_OBJECTAGG(host: 1) FROM logs WHERE host IS NOT NULL`,
   `SELECT message IS JSON OBJECT, JSON_SERIALIZE(JSON('{}')), JSON_SCALAR(1) FROM logs`,
   `SELECT EXTRACT(hour FROM timestamp), date_trunc('day', timestamp), timestamp AT TIME ZONE 'Europe/Berlin' FROM logs`,
   `SELECT date_bin('15 minutes', timestamp, '2001-01-01'), to_char(timestamp, 'YYYY-MM-DD'), age(timestamp) FROM logs`,
@@ -83,6 +83,54 @@ export const validQueries: string[] = [
   `SELECT`,
   `SELECT url, status_code FROM website_logs_source WHERE status_code >= 400`,
   `SELECT * FROM logs TABLESPACE`,
+  // WITH
+  `WITH a(x, y) AS NOT MATERIALIZED (VALUES (1, 'one'), (2, 'two')) SELECT x, y FROM a ORDER BY x`,
+  `WITH a AS (SELECT host FROM logs UNION ALL SELECT username FROM website_logs) SELECT host, count(*) FROM a GROUP BY 1`,
+  `WITH RECURSIVE hosts AS (SELECT host, 1 AS n FROM logs UNION ALL SELECT h.host, h.n + 1 FROM hosts h JOIN logs l ON l.host = h.host AND h.n < 2)
+     SELECT max(n) FROM (SELECT n FROM hosts LIMIT 10) x`,
+  `WITH RECURSIVE t(n) AS (SELECT 1 UNION SELECT n + 1 FROM t WHERE n < 5)
+     SEARCH DEPTH FIRST BY n SET o CYCLE n SET is_cycle TO true DEFAULT false USING path SELECT n, is_cycle FROM t ORDER BY o`,
+  `SELECT host FROM (WITH x AS (SELECT host FROM logs) TABLE x) y WHERE host IN (WITH z AS (SELECT 'mine' AS h) SELECT h FROM z)`,
+  // Windows
+  `SELECT rank() OVER w, dense_rank() OVER w, percent_rank() OVER w, cume_dist() OVER w, ntile(4) OVER w FROM logs WINDOW w AS (PARTITION BY host ORDER BY bytes_in DESC NULLS LAST)`,
+  `SELECT first_value(host) OVER w, last_value(host) OVER w, nth_value(host, 2) OVER w, lead(bytes_in, 2, 0) OVER w FROM logs
+     WINDOW w AS (ORDER BY timestamp RANGE BETWEEN interval '1 hour' PRECEDING AND UNBOUNDED FOLLOWING)`,
+  `SELECT sum(bytes_in) OVER (ORDER BY timestamp GROUPS BETWEEN 1 PRECEDING AND 1 FOLLOWING EXCLUDE CURRENT ROW) FROM logs`,
+  `SELECT avg(bytes_in) OVER (w ROWS UNBOUNDED PRECEDING EXCLUDE TIES) FROM logs WINDOW w AS (ORDER BY timestamp)`,
+  `SELECT count(*) FILTER (WHERE bytes_in > 1) OVER (PARTITION BY date_trunc('day', timestamp)) FROM logs`,
+  `SELECT host, sum(count(*)) OVER (ORDER BY host) FROM logs GROUP BY host`,
+  `SELECT host FROM (SELECT host, row_number() OVER (PARTITION BY host ORDER BY timestamp DESC) AS n FROM logs) x WHERE n = 1`,
+  `SELECT array_agg(host) OVER (), string_agg(host, ',') OVER (ORDER BY timestamp) FROM logs LIMIT 2`,
+  // Grouping sets
+  `SELECT event_type, severity, host, grouping(event_type, severity), count(*) FROM logs GROUP BY host, GROUPING SETS (ROLLUP (event_type, severity), CUBE (severity), ())`,
+  `SELECT severity, count(*) FROM logs GROUP BY DISTINCT ROLLUP (severity, host), ROLLUP (severity)`,
+  `SELECT date_trunc('hour', timestamp) AS h, count(*) FROM logs GROUP BY ROLLUP (1) ORDER BY h NULLS FIRST`,
+  `SELECT count(*) FROM logs GROUP BY ()`,
+  // WITHIN GROUP
+  `SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY timestamp DESC), percentile_cont(ARRAY[0.5, 0.9]) WITHIN GROUP (ORDER BY bytes_in) FROM logs`,
+  `SELECT rank(5) WITHIN GROUP (ORDER BY bytes_in), dense_rank(5) WITHIN GROUP (ORDER BY bytes_in DESC), cume_dist(5) WITHIN GROUP (ORDER BY bytes_in), percent_rank(5) WITHIN GROUP (ORDER BY bytes_in) FROM logs`,
+  `SELECT host, mode() WITHIN GROUP (ORDER BY severity) FILTER (WHERE bytes_in > 1) FROM logs GROUP BY host`,
+  // JSON
+  `SELECT key, value FROM logs, jsonb_each_text(attributes) WHERE key LIKE 'a%'`,
+  `SELECT k FROM logs, jsonb_object_keys(attributes) AS k`,
+  `SELECT count(*) FROM logs l CROSS JOIN LATERAL jsonb_array_elements(l.attributes->'tags') WITH ORDINALITY AS t(tag, n) WHERE t.n = 1`,
+  `SELECT r.a FROM logs, jsonb_to_record(attributes) AS r(a int, tags jsonb)`,
+  `SELECT JSON_QUERY(attributes, '$.tags' WITH WRAPPER), JSON_VALUE(attributes, '$.a' RETURNING numeric NULL ON EMPTY), JSON_EXISTS(attributes, '$.tags[*] ? (@ == $x)' PASSING 'a' AS x) FROM logs`,
+  `SELECT jt.n, jt.tag FROM logs, JSON_TABLE(attributes, '$' COLUMNS (a int PATH '$.a', has_tags boolean EXISTS PATH '$.tags', NESTED PATH '$.tags[*]' COLUMNS (n FOR ORDINALITY, tag text PATH '$'))) jt`,
+  `SELECT jsonb_agg(host ORDER BY host), jsonb_object_agg(host, bytes_in) FILTER (WHERE host IS NOT NULL), json_agg(l) FROM (SELECT host, bytes_in FROM logs LIMIT 2) l`,
+  `SELECT jsonb_set(attributes, '{b}', '1'), attributes || '{"c":2}', attributes - 'a', attributes #- '{tags,0}', attributes ?| ARRAY['a', 'b'], attributes @? '$.a' FROM logs`,
+  `SELECT jsonb_path_query(attributes, '$.tags[*]'), jsonb_path_exists(attributes, '$.a ? (@ > 0)'), attributes @@ '$.a == 1' FROM logs`,
+  `SELECT attributes IS JSON, attributes::text IS JSON ARRAY, JSON_OBJECT('h' VALUE host ABSENT ON NULL), JSON_ARRAY(host, bytes_in NULL ON NULL) FROM logs`,
+  // Sets and rows in FROM
+  `SELECT generate_series(1, 3), generate_series(10, 30, 10)`,
+  `SELECT g::date, n FROM generate_series(timestamptz '2024-01-01', '2024-01-03', '1 day') AS g LEFT JOIN (SELECT date_trunc('day', timestamp) AS d, count(*) AS n FROM logs GROUP BY 1) x ON x.d = g`,
+  `SELECT n FROM generate_series(1.0, 2.0, 0.5) AS n WHERE n > (SELECT 1)`,
+  `SELECT v.severity, count(l.host) FROM (VALUES ('high', 1), ('low', 2)) AS v(severity, rank) LEFT JOIN logs l USING (severity) GROUP BY v.severity, v.rank ORDER BY v.rank`,
+  `SELECT column1, column2 FROM (VALUES (1, 'a'), (2, 'b')) AS v`,
+  `SELECT l.host, x.label FROM logs l CROSS JOIN LATERAL (VALUES (l.bytes_in, 'in'), (l.bytes_out, 'out')) AS x(bytes, label) WHERE x.bytes > 5`,
+  `SELECT host FROM logs WHERE (severity, host) IN (VALUES ('high', 'mine'), ('low', 'yours'))`,
+  `SELECT u, i FROM unnest(ARRAY['a', 'b'], ARRAY[1, 2]) AS t(u, i)`,
+  `SELECT s FROM string_to_table('a,b', ',') s, regexp_split_to_table('x y', ' ') r`,
   `SELECT 'größer' AS "größe", message FROM logs WHERE message = '日本語 😀'`,
 ];
 

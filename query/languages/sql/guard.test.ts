@@ -1,11 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { datasets as declared } from '../../../datasets/index.js';
 import { HarborwatchError } from '../../../platform/errors.js';
-import { prepareQuery } from '../../index.js';
+import type { TimeRange } from '../../prepared-query.js';
 import { refusedQueries, validQueries } from './cases.js';
+import { guardSql } from './guard.js';
 
 const datasets = [...declared];
-const prepare = (text: string) => prepareQuery({ language: 'SQL', text, datasets });
+const prepare = (text: string, range?: TimeRange) => guardSql(text, datasets, range);
 
 async function refusal(text: string): Promise<HarborwatchError> {
   const error = await prepare(text).then(
@@ -90,8 +91,89 @@ describe('names become the declared ones', () => {
   });
 
   test('a dataset that is not in the caller’s list does not exist', async () => {
-    const few = prepareQuery({ language: 'SQL', text: 'SELECT 1 FROM logs', datasets: datasets.slice(1) });
+    const few = guardSql('SELECT 1 FROM logs', datasets.slice(1));
     await expect(few).rejects.toMatchObject({ code: 'QUERY_UNKNOWN_TABLE' });
+  });
+});
+
+describe('a time range becomes a part of the text', () => {
+  const rows = (name: string, column: string) =>
+    `(SELECT * FROM "${name}" WHERE "${column}" >= '2024-01-01T00:00:00Z'::timestamptz AND "${column}" < '2024-02-01T00:00:00Z'::timestamptz)`;
+  const logs = rows('logs', 'timestamp');
+  const events = rows('security_events', 'TimeGenerated');
+  const range = { from: '2024-01-01T01:00:00+01:00', to: '2024-02-01T00:00:00.000Z' };
+
+  test.each([
+    ['SELECT * FROM logs', `SELECT * FROM ${logs} AS "logs"`],
+    ['SELECT l.host FROM logs l', `SELECT l.host FROM ${logs} l`],
+    ['SELECT a FROM LOGS AS l(a)', `SELECT a FROM ${logs} AS l(a)`],
+    ['SELECT eventid FROM SecurityEvent', `SELECT "EventID" FROM ${events} AS "securityevent"`],
+    [
+      'SELECT 1 FROM "securewatch-logs-*" JOIN logs x ON true',
+      `SELECT 1 FROM ${logs} AS "securewatch-logs-*" JOIN ${logs} x ON true`,
+    ],
+    [
+      'WITH logs AS (SELECT 1 FROM logs) SELECT * FROM logs',
+      `WITH logs AS (SELECT 1 FROM ${logs} AS "logs") SELECT * FROM logs`,
+    ],
+    ['TABLE  logs', `SELECT * FROM ${logs} AS "logs"`],
+    ['SELECT 1 FROM logs * WHERE true', `SELECT 1 FROM ${logs} AS "logs" WHERE true`],
+    [
+      'SELECT (SELECT count(*) FROM logs) -- the table\n FROM -- a table\n logs',
+      `SELECT (SELECT count(*) FROM ${logs} AS "logs") -- the table\n FROM -- a table\n ${logs} AS "logs"`,
+    ],
+    ['SELECT 1', 'SELECT 1'],
+  ])('%s', async (text, expected) => {
+    const query = await prepare(text, range);
+    expect(query.text).toBe(expected);
+    expect(query.source).toBe(text);
+    expect(query.datasets).toEqual((await prepare(text)).datasets);
+  });
+
+  test('an end alone, or none', async () => {
+    const text = async (of: TimeRange) => (await prepare('SELECT 1 FROM logs l', of)).text;
+    expect(await text({ from: range.from })).toBe(
+      `SELECT 1 FROM (SELECT * FROM "logs" WHERE "timestamp" >= '2024-01-01T00:00:00Z'::timestamptz) l`,
+    );
+    expect(await text({ to: '2024-01-01T00:00:00.0000001Z' })).toBe(
+      `SELECT 1 FROM (SELECT * FROM "logs" WHERE "timestamp" < '2024-01-01T00:00:00.000001Z'::timestamptz) l`,
+    );
+    expect(await text({})).toBe('SELECT 1 FROM logs l');
+  });
+
+  test.each(["2024-01-01' OR true --", 'now', '', '2024-01-01', '2024-02-30T00:00:00Z'])(
+    'an end must be a moment: %j',
+    async (from) => {
+      await expect(prepare('SELECT 1 FROM logs', { from })).rejects.toMatchObject({
+        code: 'BAD_USER_INPUT',
+        details: { argument: 'from' },
+      });
+    },
+  );
+
+  test.each([
+    ['SELECT 1 FROM ONLY logs', 1, 20],
+    ['TABLE /* all */ logs', 1, 17],
+    [`SELECT 1 FROM U&"l\\006fgs"`, 1, 15],
+  ])('where a name cannot be replaced the query is refused: %s', async (text, line, column) => {
+    await expect(prepare(text, range)).rejects.toMatchObject({
+      code: 'QUERY_NOT_SUPPORTED',
+      details: { line, column },
+    });
+  });
+
+  test('and changes nothing of what is said about the query', async () => {
+    const text = 'SELECT EventId, random() FROM SecurityEvent WHERE TimeGenerated > now()';
+    const { rowWise, translation, datasets: used } = await prepare(text, range);
+    expect({ rowWise, used }).toEqual({
+      rowWise: { ok: false, reason: 'the volatile function random()', line: 1, column: 17 },
+      used: ['security_events'],
+    });
+    expect(translation).toMatchObject({ ok: false, line: 1, column: 17 });
+  });
+
+  test.each(validQueries)('whatever the query is, it passes: %s', async (text) => {
+    await prepare(text.replace('U&"l\\006fgs"', 'logs'), range);
   });
 });
 
@@ -138,5 +220,43 @@ describe('a row-wise query looks at one row at a time', () => {
   test('the reason has its place in the caller’s text', async () => {
     const { rowWise } = await prepare(`SELECT EventID,\n 'é', random() FROM SecurityEvent`);
     expect(rowWise).toEqual({ ok: false, reason: 'the volatile function random()', line: 2, column: 7 });
+  });
+});
+
+describe('a giant text that passes is translated, or not, within two seconds', () => {
+  const terms = Array.from({ length: 10_000 }, (_, i) => i).join(', ');
+  test.each([
+    ['a list', `SELECT host FROM logs WHERE bytes_in IN (${terms})`, true],
+    [
+      'a list under NOT, grouped by it',
+      `SELECT ${'NOT '.repeat(300)} bytes_in IN (${terms}) FROM logs GROUP BY ${'NOT '.repeat(300)} bytes_in IN (1)`,
+      false,
+    ],
+    [
+      'terms',
+      `SELECT host FROM logs WHERE ${Array.from({ length: 5_000 }, (_, i) => `bytes_in = ${i}`).join(' OR ')}`,
+      true,
+    ],
+    ['tables', `SELECT 1 FROM ${Array.from({ length: 2_000 }, (_, i) => `logs l${i}`).join(', ')}`, false],
+    ['stars', `SELECT ${'*, '.repeat(20_000)} 1 FROM logs`, false],
+    [
+      'stars of stars',
+      `WITH a AS (SELECT * FROM logs)${Array.from({ length: 60 }, (_, i) => `, a${i} AS (SELECT x.*, x.* FROM a${i - 1 < 0 ? '' : i - 1} x)`).join('')} SELECT 1 FROM a59`,
+      false,
+    ],
+    [
+      'ranges of ranges',
+      `SELECT ${'CASE WHEN '.repeat(100)}bytes_in${' BETWEEN 1 AND 2 THEN 1 ELSE 2 END'.repeat(100)} FROM logs`,
+      false,
+    ],
+    [
+      'joins',
+      `SELECT 1 FROM logs l0 ${Array.from({ length: 90 }, (_, i) => `JOIN logs l${i + 1} ON l${i + 1}.host = l${i}.host`).join(' ')}`,
+      true,
+    ],
+  ])('%s', async (_, text, isTranslated) => {
+    const start = performance.now();
+    expect((await prepare(text)).translation.ok).toBe(isTranslated);
+    expect(performance.now() - start).toBeLessThan(2_000);
   });
 });

@@ -3,7 +3,7 @@
  * the tables, the columns, the names that the text itself defines, and what keeps it from being row-wise.
  */
 import { type ErrorCode, fail } from '../../../platform/errors.js';
-import type { QueryableDataset } from '../../guarded-query.js';
+import type { QueryableDataset } from '../../prepared-query.js';
 import type { SourceText } from '../../source-text.js';
 import { didYouMean } from '../../suggest.js';
 import { allowedFunctions, namedOutputColumns, rowFunctionsNotAllowed, syntaxFunctions } from './functions.js';
@@ -23,6 +23,8 @@ export interface TableUse {
   spelling: string;
   start: number;
   hasAlias: boolean;
+  /** What stands before or in place of the bare name: `TABLE logs` is a whole query, `ONLY logs` leaves parts out. */
+  form: 'PLAIN' | 'TABLE' | 'ONLY';
   /** The names of the WITH queries that are visible there. */
   visible: Set<string>;
 }
@@ -41,6 +43,8 @@ export interface Obstacle {
 }
 
 export interface Inspection {
+  /** The SELECT itself. */
+  statement: TreeNode;
   tables: TableUse[];
   columns: ColumnUse[];
   /** Every name that the text gives to something: aliases, output columns, WITH queries, functions. */
@@ -81,7 +85,9 @@ export function inspect(
 }
 
 class Walk {
-  readonly found: Inspection = { tables: [], columns: [], definedNames: new Set(), obstacles: [] };
+  readonly found: Inspection = { statement: {}, tables: [], columns: [], definedNames: new Set(), obstacles: [] };
+  /** What a `TABLE name` reads. */
+  readonly #tableCommands = new Set<unknown>();
   /** The columns of each function in FROM, by the name under which the text refers to it. */
   readonly #functionColumns = new Map<string, Set<string>[]>();
   readonly #checks: Record<string, (node: TreeNode, place: Place) => void>;
@@ -117,6 +123,7 @@ class Walk {
   statement({ kind, node, start }: ParsedStatement): void {
     const place = { start, depth: 0, scope: undefined };
     if (kind !== 'SelectStmt') this.#refuseKind(kind, place);
+    this.found.statement = node;
     this.#visit(kind, node, place);
     this.#checkQualifiedColumns();
   }
@@ -177,6 +184,12 @@ class Walk {
   }
 
   #select(select: TreeNode, place: Place): void {
+    // The parser makes `SELECT * FROM name` of `TABLE name`, with a * that stands nowhere in the text.
+    const [star] = listOf(select.targetList);
+    const [from] = listOf(select.fromClause);
+    if (star !== undefined && !((asKind(star, 'ResTarget')?.location as number) >= 0)) {
+      this.#tableCommands.add(asKind(from, 'RangeVar'));
+    }
     if (select.intoClause !== undefined) {
       this.#refuse('QUERY_NOT_READ_ONLY', 'SELECT INTO makes a table. Queries only read: leave INTO out.', place);
     }
@@ -207,7 +220,8 @@ class Walk {
       this.#refuse('QUERY_UNKNOWN_TABLE', `There is no dataset "${name}".${hint}`, place);
     }
     const hasAlias = node.alias !== undefined;
-    this.found.tables.push({ dataset, spelling: name, start: place.start, hasAlias, visible });
+    const form = this.#tableCommands.has(node) ? 'TABLE' : node.inh === true ? 'PLAIN' : 'ONLY';
+    this.found.tables.push({ dataset, spelling: name, start: place.start, hasAlias, form, visible });
     this.#define(name);
   }
 

@@ -1,0 +1,69 @@
+/** The program of the language thread: it answers one request after the other. */
+import { parentPort } from 'node:worker_threads';
+import { type ErrorCode, type ErrorDetails, HarborwatchError } from '../../../platform/errors.js';
+import type { PreparedQuery, QueryableDataset, QueryLanguage, TimeRange } from '../../prepared-query.js';
+import type { Completion } from '../completions.js';
+import { languages } from './languages.js';
+
+interface Question {
+  id: number;
+  language: QueryLanguage;
+  text: string;
+  /** JSON of the datasets: few texts have others than the one before, and the thread keeps what it made of them. */
+  datasets: string;
+}
+
+/** What the thread is asked. */
+export type LanguageRequest =
+  | (Question & { kind: 'PREPARE'; range?: TimeRange | undefined; dataset?: string | undefined })
+  | (Question & { kind: 'COMPLETE'; offset: number });
+
+/** What it answers. */
+export type LanguageReply = {
+  id: number;
+} /** The language is loaded and the text is being read: its time counts from here. */ & (
+  | { kind: 'STARTED' }
+  | { kind: 'PREPARED'; query: PreparedQuery }
+  | { kind: 'COMPLETED'; completions: Completion[] }
+  /** An error that the caller is meant to see. */
+  | { kind: 'REFUSED'; code: ErrorCode; message: string; details: ErrorDetails }
+  /** Something unexpected. */
+  | { kind: 'FAILED'; stack: string }
+);
+
+/** The datasets of the last few callers: what is made of them is kept by their identity. */
+const maxDatasetLists = 16;
+const datasetLists = new Map<string, QueryableDataset[]>();
+
+function datasetsOf(json: string): QueryableDataset[] {
+  const datasets = datasetLists.get(json) ?? (JSON.parse(json) as QueryableDataset[]);
+  // The one that was used last is the last to go.
+  datasetLists.delete(json);
+  datasetLists.set(json, datasets);
+  if (datasetLists.size > maxDatasetLists) datasetLists.delete(datasetLists.keys().next().value!);
+  return datasets;
+}
+
+async function answer(request: LanguageRequest): Promise<LanguageReply> {
+  const { id, language, text } = request;
+  try {
+    const { complete, prepare } = await languages[language]();
+    const datasets = datasetsOf(request.datasets);
+    parentPort!.postMessage({ id, kind: 'STARTED' } satisfies LanguageReply);
+    if (request.kind === 'COMPLETE') {
+      return { id, kind: 'COMPLETED', completions: complete?.(text, request.offset, datasets) ?? [] };
+    }
+    return { id, kind: 'PREPARED', query: await prepare(text, datasets, request.range, request.dataset) };
+  } catch (error) {
+    if (error instanceof HarborwatchError) {
+      const { code, message, details } = error;
+      return { id, kind: 'REFUSED', code, message, details };
+    }
+    return { id, kind: 'FAILED', stack: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+  }
+}
+
+let last: Promise<void> = Promise.resolve();
+parentPort!.on('message', (request: LanguageRequest) => {
+  last = last.then(async () => parentPort!.postMessage(await answer(request)));
+});
