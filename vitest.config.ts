@@ -9,6 +9,8 @@ export default defineConfig({
     exclude: ['**/node_modules/**', 'dist/**', '.harborwatch/**', 'bench/rivals/**'],
     globalSetup: ['tests/setup/servers.ts'],
     pool: 'forks', // Processes: tests change the environment and end what they started by signals.
+    // What vitest does not load itself runs as TypeScript too: the threads that a test starts inherit this.
+    execArgv: ['--import', new URL('./tests/support/run-typescript.mjs', import.meta.url).href],
     maxWorkers: 2,
     testTimeout: 120_000, // Bounds, not expectations: a shared machine may stand still for a while. An end-to-end test names its own.
     hookTimeout: 240_000,

@@ -31,7 +31,7 @@ export const logs: Dataset = {
     { name: 'bytes_out', type: 'LONG', unit: 'bytes', description: 'Bytes sent.' },
     { name: 'user_name', type: 'STRING', description: 'The account that it is about.', indexed: true },
     { name: 'host', type: 'STRING', description: 'The machine that it happened on.', indexed: true },
-    { name: 'message', type: 'STRING', description: 'The event in words.' },
+    { name: 'message', type: 'STRING', description: 'The event in words.', freeText: true },
   ],
   normalise(event) {
     const { '@timestamp': at, timestamp = at, ...rest } = event;

@@ -35,7 +35,8 @@ const dropViewsSql = (snapshot: DatasetSnapshot): string =>
     .map((name) => `DROP VIEW q.${quote(name)};\nDROP VIEW qb.${quote(name)};\n`)
     .join('');
 
-const indexSql = (dataset: Dataset, column: { name: string }): string =>
+/** The statement that gives a column an index of its own. */
+export const indexSql = (dataset: Dataset, column: { name: string }): string =>
   `CREATE INDEX ON app.${dataset.name} (org_id, ${quote(column.name)}, ${quote(dataset.timeColumn)} DESC);\n`;
 
 /**

@@ -28,10 +28,10 @@ export const securityEvents: Dataset = {
     { name: 'Provider', type: 'STRING', description: 'The part of Windows that wrote it.' },
     { name: 'Level', type: 'STRING', description: 'The level as Windows names it.' },
     { name: 'Task', type: 'STRING', description: 'The category within the provider.' },
-    { name: 'Process', type: 'STRING', description: 'The process, as a path or a name.' },
+    { name: 'Process', type: 'STRING', description: 'The process, as a path or a name.', freeText: true },
     { name: 'ProcessId', type: 'STRING', description: 'The process’s id as it was logged.' },
-    { name: 'ParentProcessName', type: 'STRING', description: 'The process that started it.' },
-    { name: 'CommandLine', type: 'STRING', description: 'The command line of the process.' },
+    { name: 'ParentProcessName', type: 'STRING', description: 'The process that started it.', freeText: true },
+    { name: 'CommandLine', type: 'STRING', description: 'The command line of the process.', freeText: true },
     {
       name: 'LogonType',
       type: 'INT',
@@ -48,7 +48,7 @@ export const securityEvents: Dataset = {
     { name: 'TargetUserName', type: 'STRING', description: 'The account that it was about.' },
     { name: 'TargetDomainName', type: 'STRING', description: 'The domain of the account that it was about.' },
     { name: 'WorkstationName', type: 'STRING', description: 'The machine that the logon came from.' },
-    { name: 'Message', type: 'STRING', description: 'The event in words.' },
+    { name: 'Message', type: 'STRING', description: 'The event in words.', freeText: true },
   ],
   normalise(event) {
     const { '@timestamp': at, TimeGenerated, EventTime, ...rest } = event;

@@ -27,6 +27,8 @@ export interface Column {
   unit?: string;
   /** True gives the column an index of its own with the organisation in front. Default false. */
   indexed?: boolean;
+  /** True for texts of many words, which are searched by their parts. Default false. */
+  freeText?: boolean;
 }
 
 /** A raw event as a client sent it: one JSON object. */

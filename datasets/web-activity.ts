@@ -11,10 +11,10 @@ export const webActivity: Dataset = {
     { name: 'username', type: 'STRING', description: 'The user, by email.', indexed: true },
     { name: 'action', type: 'STRING', description: 'query, mutation, subscription or ingest.' },
     { name: 'operation', type: 'STRING', description: 'The operation’s name, where it has one.' },
-    { name: 'url', type: 'STRING', description: 'The path of the request.' },
+    { name: 'url', type: 'STRING', description: 'The path of the request.', freeText: true },
     { name: 'status', type: 'INT', description: 'The HTTP status of the answer.' },
     { name: 'response_ms', type: 'REAL', unit: 'ms', description: 'How long the answer took.' },
     { name: 'ip', type: 'STRING', description: 'The address that the request came from.' },
-    { name: 'user_agent', type: 'STRING', description: 'The program that asked, as it calls itself.' },
+    { name: 'user_agent', type: 'STRING', description: 'The program that asked, as it calls itself.', freeText: true },
   ],
 };

@@ -3,3 +3,16 @@ export type JsonObject = Record<string, unknown>;
 
 export const isJsonObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/**
+ * Parses JSON in which integers may be beyond 2^53: those come as strings of their digits. Figures of many digits are
+ * looked at as they are written, and only where there are any.
+ */
+export function parseLargeJson(text: string): unknown {
+  if (!/\d{16}/.test(text)) return JSON.parse(text);
+  return JSON.parse(text, (_key, value, context?: { source?: string }) => {
+    const digits = context?.source;
+    const isLarge = typeof value === 'number' && !Number.isSafeInteger(value);
+    return isLarge && digits !== undefined && /^-?\d+$/.test(digits) ? digits : value;
+  });
+}

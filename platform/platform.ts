@@ -9,6 +9,7 @@ import { createLogger, type Logger } from './logging.js';
 import { Postgres, postgresUrls } from './postgres/postgres.js';
 import { PubSub } from './pubsub.js';
 import { connectRedis, type RedisConnections } from './redis.js';
+import { connectSearch, type Search } from './search.js';
 
 export interface Platform {
   config: Config;
@@ -16,6 +17,8 @@ export interface Platform {
   clock: Clock;
   postgres: Postgres;
   redis: RedisConnections;
+  /** Undefined where the installation has no OpenSearch. */
+  search: Search | undefined;
   pubsub: PubSub;
   cursors: Cursors;
   tokens: Tokens;
@@ -35,18 +38,20 @@ export function createPlatform(config: Config, part: string): Platform {
   // Beside the jobs that run there are the checks and estimates of queries.
   const postgres = new Postgres(postgresUrls(config), config.workerConcurrency + 6);
   const redis = connectRedis(redisUrl, config.redisPrefix ?? 'hw', logger);
+  const search = connectSearch(config);
   return {
     config,
     logger,
     clock: systemClock,
     postgres,
     redis,
+    search,
     pubsub: new PubSub(redis),
     cursors,
     tokens,
     close: async () => {
       tokens.keys.close();
-      await Promise.all([postgres.close(), redis.close()]);
+      await Promise.all([postgres.close(), redis.close(), search?.close()]);
     },
   };
 }

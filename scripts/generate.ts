@@ -1,5 +1,6 @@
 /**
- * Makes every generated file: migrations of changed datasets, subgraph and supergraph schemas, the client's types,
+ * Makes every generated file: migrations of changed datasets, OpenSearch’s index
+ * templates, subgraph and supergraph schemas, the client's types,
  * `.env.example`. With `--check` it writes nothing and fails when a committed file differs from the code.
  */
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
@@ -10,6 +11,8 @@ import { composeSupergraph } from '../gateway/supergraph/compose.js';
 import { envExample } from '../platform/config.js';
 import { errorRegistry } from '../platform/errors.js';
 import { printSubgraph } from '../platform/subgraph.js';
+import { readAlias } from '../query/engines/opensearch/index-names.js';
+import { templateOf } from '../query/engines/opensearch/mapping.js';
 import { subgraphs } from '../subgraphs/index.js';
 import { generateClient } from './generate-client.js';
 
@@ -54,6 +57,9 @@ async function main(check: boolean): Promise<number> {
     ['docs/errors.md', errorsPage()],
   ]);
   await datasetFiles(files);
+  for (const dataset of datasets) {
+    files.set(`schema/opensearch/${readAlias('', dataset.name)}.json`, json(templateOf(dataset)));
+  }
   const definitions = subgraphs.map((subgraph) => ({ name: subgraph.name, sdl: printSubgraph(subgraph) }));
   for (const { name, sdl } of definitions) files.set(`schema/subgraphs/${name}.graphql`, sdl);
   const { supergraphSdl, apiSdl } = composeSupergraph(definitions);

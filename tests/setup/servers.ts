@@ -1,5 +1,6 @@
 /**
- * One PostgreSQL and one Redis for the whole test run, in a directory that goes when the run ends.
+ * One PostgreSQL and one Redis for the whole test run, and one OpenSearch where a test asks for it, in a directory that
+ * goes when the run ends.
  *
  * Tests find them in the environment: HARBORWATCH_TEST_POSTGRES (the superuser's URL, for setup alone: tests connect
  * with the product's own roles) and HARBORWATCH_TEST_REDIS.
@@ -13,6 +14,8 @@ import { endPostmaster } from '../../platform/embedded/postmaster.js';
 import { startMark } from '../../platform/embedded/processes.js';
 import { endRedis, startRedis } from '../../platform/embedded/redis.js';
 import { prepareTemplate } from './database.js';
+import { openOpenSearchDoor } from './opensearch.js';
+import { endOpenSearch } from './opensearch-server.js';
 import { toolchainDir } from './toolchain.js';
 
 const prefix = 'harborwatch-test-';
@@ -29,7 +32,9 @@ export default async function startServers(): Promise<() => Promise<void>> {
     // Never a Redis that happens to run on this machine: tests empty theirs.
     startRedis({ dataDir: path.join(dir, 'redis'), toolchainDir, log: console.log }),
   ] as const;
+  const closeOpenSearchDoor = await openOpenSearchDoor(path.join(dir, 'opensearch'));
   const stop = async () => {
+    await closeOpenSearchDoor();
     for (const server of await Promise.allSettled(starting)) {
       if (server.status === 'fulfilled') await server.value.stop();
     }
@@ -56,6 +61,7 @@ async function endAbandonedRuns(): Promise<void> {
     if (!owner || startMark(owner.pid) === owner.mark) continue;
     await endPostmaster(path.join(dir, 'postgres/cluster'));
     await endRedis(path.join(dir, 'redis')).catch(() => {});
+    await endOpenSearch(path.join(dir, 'opensearch'));
     await rm(dir, { recursive: true, force: true });
   }
 }
