@@ -83,7 +83,7 @@ test('an older installation keeps its rows, and its kept results count', async (
   try {
     const { asSuperuser } = older;
     await asSuperuser(`GRANT CREATE ON DATABASE ${older.name} TO ${roleNames.owner}`);
-    await asSuperuser('DROP SCHEMA app, q, qb, migration CASCADE');
+    await asSuperuser('DROP SCHEMA app, fn, q, qb, migration CASCADE');
     await migrate(older.url('owner'), migrations.slice(0, 9));
     const [org] = await asSuperuser<{ id: string }>(
       `INSERT INTO app.orgs (slug, name) VALUES ('older', 'Older') RETURNING id`,

@@ -22,7 +22,7 @@ const tablesOfNobody: Record<string, string> = {
 /** Functions that run with their owner's rights; each was read with that in mind, and fixes its search_path. */
 const definerFunctions = ['app.ensure_partition(text,date)'];
 
-/** The other functions of ours that the roles may call. */
+/** The other functions of ours that the roles may call; those of the schema `fn` compute from their arguments alone. */
 const invokerFunctions = ['app.audit_scopes()'];
 
 const runtimeRoles = [roleNames.app, roleNames.query, roleNames.system];
@@ -99,6 +99,7 @@ describe('roles', () => {
     expect(rows.map(({ role, schema, create }) => `${role} ${schema}${create ? ' CREATE' : ''}`)).toEqual([
       'harborwatch_app app',
       'harborwatch_query app',
+      'harborwatch_query fn',
       'harborwatch_query q',
       'harborwatch_query qb',
       'harborwatch_system app',
@@ -183,8 +184,8 @@ describe('views and functions', () => {
   });
 
   test('the callable functions are the known ones, and those with their owner’s rights fix their search_path', async () => {
-    const rows = await scene.database.asSuperuser<{ name: string; definer: boolean; fixed: boolean }>(
-      `SELECT p.oid::regprocedure::text AS name, prosecdef AS definer,
+    const rows = await scene.database.asSuperuser<{ name: string; schema: string; definer: boolean; fixed: boolean }>(
+      `SELECT p.oid::regprocedure::text AS name, nspname AS schema, prosecdef AS definer,
               EXISTS (SELECT FROM unnest(proconfig) AS setting WHERE setting LIKE 'search_path=%') AS fixed
          FROM pg_proc p JOIN pg_namespace n ON n.oid = pronamespace
         WHERE nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema'
@@ -192,8 +193,22 @@ describe('views and functions', () => {
       [runtimeRoles],
     );
     expect(rows.filter(({ definer }) => definer).map(({ name }) => name)).toEqual(definerFunctions);
-    expect(rows.filter(({ definer }) => !definer).map(({ name }) => name)).toEqual(invokerFunctions);
+    expect(rows.filter(({ definer, schema }) => !definer && schema !== 'fn').map(({ name }) => name)).toEqual(
+      invokerFunctions,
+    );
     expect(rows.filter(({ definer, fixed }) => definer && !fixed)).toEqual([]);
+  });
+
+  test('functions of queries change nothing, run in parallel, and are called by the query role alone', async () => {
+    const rows = await scene.database.asSuperuser<{ name: string }>(
+      `SELECT p.oid::regprocedure::text AS name FROM pg_proc p
+        WHERE pronamespace = 'fn'::regnamespace
+          AND (provolatile = 'v' OR proparallel <> 's' OR prosecdef OR pg_get_userbyid(proowner) <> $1
+               OR NOT has_function_privilege($2, p.oid, 'EXECUTE') OR has_function_privilege('public', p.oid, 'EXECUTE')
+               OR has_function_privilege($3, p.oid, 'EXECUTE'))`,
+      [roleNames.owner, roleNames.query, roleNames.app],
+    );
+    expect(rows).toEqual([]);
   });
 
   test('the query role cannot choose its organisation through set_config', async () => {

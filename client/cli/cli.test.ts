@@ -239,6 +239,32 @@ describe('query', { timeout: 2 * minute }, () => {
     expect(result.stderr).toMatch(/^QUERY_SYNTAX: .*\n2 \| FORM logs\n {4}\^\n/m);
   });
 
+  it('asks in other languages, and only of the time that --from and --to name', async () => {
+    const kql = await run('query --language kql --output json "logs | summarize n = count() by severity"');
+    expect(JSON.parse(kql.stdout)).toEqual([{ severity: 'low', n: 1 }]);
+    const later = await run('query --language kql --from 2026-02-02 --output json "logs | summarize n = count()"');
+    expect(JSON.parse(later.stdout)).toEqual([{ n: 0 }]);
+    const linq = await run('query --language linq --to 2026-02-02T00:00:00Z --output json "from logs select bytes_in"');
+    expect(JSON.parse(linq.stdout)).toEqual([{ bytes_in: 12 }]);
+    expect(await run('query --from yesterday "SELECT 1"')).toMatchObject({ status: 2 });
+  });
+
+  it('prints OpenSearch’s own answer to a search', async () => {
+    const search = await run(`query --language opensearch --dataset logs '{"query": {"term": {"severity": "low"}}}'`);
+    expect(JSON.parse(search.stdout)).toMatchObject({
+      hits: {
+        total: { value: 1, relation: 'eq' },
+        hits: [{ _index: 'securewatch-logs-2026.02', _source: { bytes_in: 12 } }],
+      },
+    });
+  });
+
+  it('tells with --explain how a query would run, and does not run it', async () => {
+    const result = await run(`query --language kql --explain 'logs | where severity == "low" | take 5'`);
+    expect(result).toMatchObject({ status: 0, stdout: expect.stringMatching(/^Engine: POSTGRES$/m) });
+    expect(result.stderr).not.toContain('row');
+  });
+
   it('cancels its job on Ctrl-C', async () => {
     const endless = 'SELECT count(*) FROM generate_series(1, 1000000) a, generate_series(1, 1000000) b';
     const child = await startProgram(['query', endless]);

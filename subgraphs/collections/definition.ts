@@ -2,7 +2,7 @@
 import { findDataset } from '../../datasets/index.js';
 import { fail, HarborwatchError } from '../../platform/errors.js';
 import { isStorableText } from '../../platform/storable.js';
-import type { Batch, GuardedQuery, ResultColumn } from '../../query/index.js';
+import type { Batch, PreparedQuery, ResultColumn } from '../../query/index.js';
 import type { CollectionField } from './keys.js';
 
 export type CollectionMode = 'HASH' | 'HASH_AND_CONTENT';
@@ -33,12 +33,12 @@ export interface CollectionDefinition {
 /** What collections need of the query engine. */
 export interface QueryEngine {
   /** Checks a text and resolves its names. */
-  prepare(text: string): Promise<GuardedQuery>;
+  prepare(text: string): Promise<PreparedQuery>;
   /** The result's columns, as the database sees them. */
-  columns(query: GuardedQuery, orgId: string): Promise<ResultColumn[]>;
+  columns(query: PreparedQuery, orgId: string): Promise<ResultColumn[]>;
   /** Streams the result; of one ingest batch, where `ingestBatch` is given. */
   run(
-    query: GuardedQuery,
+    query: PreparedQuery,
     options: { orgId: string; timeoutMs: number; ingestBatch?: string; signal?: AbortSignal; batchRows?: number },
   ): AsyncIterable<Batch>;
 }
@@ -99,7 +99,7 @@ export async function parseDefinition(
 }
 
 /** The guarded query; what the engine says of its text is said of `input.query`. */
-async function prepare(engine: QueryEngine, text: string): Promise<GuardedQuery> {
+async function prepare(engine: QueryEngine, text: string): Promise<PreparedQuery> {
   try {
     return await engine.prepare(text);
   } catch (error) {

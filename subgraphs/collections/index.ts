@@ -1,9 +1,8 @@
 /** collections: the last event of each key of a query, kept in Redis. */
 import { datasets } from '../../datasets/index.js';
 import { usageReferences } from '../../platform/graphql/quota-use.js';
-import type { Postgres } from '../../platform/postgres/postgres.js';
 import type { Subgraph } from '../../platform/subgraph.js';
-import { checkQuery, prepareQuery, runQuery } from '../../query/index.js';
+import { checkQuery, type Engines, enginesOf, prepareQuery, runQuery } from '../../query/index.js';
 import type { QueryEngine } from './definition.js';
 import { Entries } from './entries.js';
 import { CollectionsResolver } from './resolver.js';
@@ -13,20 +12,21 @@ import { CollectionsUsageResolver, Usage } from './usage.js';
 import { type CollectionsWorker, startCollectionsWorker } from './worker.js';
 
 /** The query engine as collections use it. */
-export const queryEngine = (postgres: Postgres): QueryEngine => ({
+export const queryEngine = (engines: Engines): QueryEngine => ({
   prepare: (text) => prepareQuery({ language: 'SQL', text, datasets }),
-  columns: async (query, orgId) => (await checkQuery(postgres.queryPool, query, { orgId })).columns,
-  run: (query, options) => runQuery(postgres.queryPool, query, options),
+  columns: async (query, orgId) => (await checkQuery(engines, query, { orgId })).columns,
+  run: (query, options) => runQuery(engines, query, options),
 });
 
 export const collections: Subgraph = {
   name: 'collections',
   resolvers: [CollectionsResolver, CollectionsUsageResolver],
   types: [Usage],
-  create({ postgres, redis, pubsub, cursors, clock, logger }) {
+  create(platform) {
+    const { postgres, redis, pubsub, cursors, clock, logger } = platform;
     const store = new CollectionsStore(postgres);
     const entries = new Entries(redis, logger);
-    const engine = queryEngine(postgres);
+    const engine = queryEngine(enginesOf(platform));
     const service = new CollectionsService(store, entries, engine, pubsub, clock);
     const resolver = new CollectionsResolver(service, cursors, pubsub);
     let worker: CollectionsWorker | undefined;

@@ -241,7 +241,7 @@ test('a batch that Redis did not take while the collection was being filled make
   await worker.stop();
   const { platform } = bench;
   const { postgres, pubsub, clock, logger, redis } = platform;
-  const engine = queryEngine(postgres);
+  const engine = queryEngine({ postgres: postgres.queryPool });
   const snapshotTaken = Promise.withResolvers<void>();
   const goOn = Promise.withResolvers<void>();
   const held = startCollectionsWorker(postgres, {

@@ -10,7 +10,7 @@ import { systemIdentity } from '../../platform/identity.js';
 import type { Logger } from '../../platform/logging.js';
 import type { PubSub } from '../../platform/pubsub.js';
 import type { CollectionAtWork } from '../../platform/system/collections.js';
-import type { Batch, GuardedQuery } from '../../query/index.js';
+import type { Batch, PreparedQuery } from '../../query/index.js';
 import { boundedText, type QueryEngine } from './definition.js';
 import type { Entries, Entry } from './entries.js';
 import { canonicalKey } from './keys.js';
@@ -57,7 +57,7 @@ export class Upkeep {
   readonly #fills = new Map<string, Fill>();
   /** When each collection was last tried, so that one that fails does not keep the others waiting. */
   readonly #triedAtMs = new Map<string, number>();
-  readonly #queries = new Map<string, { query: GuardedQuery; preparedAtMs: number }>();
+  readonly #queries = new Map<string, { query: PreparedQuery; preparedAtMs: number }>();
   #stopped = false;
 
   /** @param wake asks for `reconcile` at once: there is something to fill, or room for another fill */
@@ -250,7 +250,7 @@ export class Upkeep {
   }
 
   /** The query with a bound on the event time, since what is older has expired. */
-  async #boundedQuery({ id, query, timeColumn, expireInSeconds }: CollectionAtWork): Promise<GuardedQuery> {
+  async #boundedQuery({ id, query, timeColumn, expireInSeconds }: CollectionAtWork): Promise<PreparedQuery> {
     const nowMs = this.#parts.clock.now();
     const known = this.#queries.get(id);
     if (known && nowMs - known.preparedAtMs < boundLifeMs) return known.query;

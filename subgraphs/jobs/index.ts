@@ -1,6 +1,7 @@
 /** jobs: queries that run in the background, their progress and their results. */
 import { usageReferences } from '../../platform/graphql/quota-use.js';
 import type { Subgraph } from '../../platform/subgraph.js';
+import { enginesOf } from '../../query/index.js';
 import { JobsResolver } from './resolver.js';
 import { JobsService } from './service.js';
 import { ResultStore } from './store/chunks.js';
@@ -14,7 +15,8 @@ export const jobs: Subgraph = {
   types: [Usage],
   create(platform) {
     const { postgres, pubsub, clock, config, cursors, redis } = platform;
-    const service = new JobsService(new JobsStore(postgres), new ResultStore(postgres), pubsub, clock, config);
+    const engines = enginesOf(platform);
+    const service = new JobsService(new JobsStore(postgres), new ResultStore(postgres), engines, pubsub, clock, config);
     const resolver = new JobsResolver(service, cursors);
     const ringing = ringForSubmissions(redis);
     return {

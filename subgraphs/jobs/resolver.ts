@@ -26,11 +26,15 @@ import type { JobRow, JobsService } from './service.js';
 import { isTerminal } from './states.js';
 import {
   CancelledJob,
+  CompleteQueryInput,
+  EstimateQueryInput,
   Job,
   JobConnection,
   JobIdInput,
   type JobProgress,
   JobsArgs,
+  QueryCompletion,
+  QueryPlanReport,
   ResultArgs,
   ResultConnection,
   SubmitJobInput,
@@ -90,6 +94,29 @@ export class JobsResolver {
       cursor,
     );
     return toConnection(page, this.#mapper(identity), () => this.jobs.count(identity, filters));
+  }
+
+  @Requires(['jobs:read', 'events:read'])
+  @Query(() => QueryPlanReport, {
+    description:
+      'How a query would run: the dry run of submitJob. A text that cannot run is refused with its line and column.',
+  })
+  async estimateQuery(
+    @Ctx() context: GraphQLContext,
+    @Arg('input', () => EstimateQueryInput, { description: 'The query.' }) input: EstimateQueryInput,
+  ): Promise<QueryPlanReport> {
+    return this.jobs.estimate(identityOf(context), input);
+  }
+
+  @Requires(['jobs:read', 'events:read'])
+  @Query(() => [QueryCompletion], {
+    description:
+      'What could stand at the cursor of a query that is being written: columns, datasets, functions, operators.',
+  })
+  async completeQuery(
+    @Arg('input', () => CompleteQueryInput, { description: 'The text and the cursor.' }) input: CompleteQueryInput,
+  ): Promise<QueryCompletion[]> {
+    return this.jobs.complete(input.query, input.language, input.position);
   }
 
   @Requires(['jobs:write', 'events:read'])
@@ -190,6 +217,10 @@ export class JobsResolver {
       submittedBy: row.submittedBy !== null && seesUser(identity, row.submittedBy) ? { id: row.submittedBy } : null,
       org: { id: identity.orgId },
       columns: hasResult(row) ? row.columns : null,
+      dataset: row.dataset,
+      from: row.rangeFrom,
+      to: row.rangeTo,
+      render: hasResult(row) ? row.render : null,
     });
   }
 }

@@ -4,6 +4,7 @@ import { fail } from '../../platform/errors.js';
 import type { Identity } from '../../platform/identity.js';
 import type { CappedCount, Page } from '../../platform/paging.js';
 import { toPageRequest } from '../../platform/paging.js';
+import type { SearchSummary } from '../../query/index.js';
 import type { JobRow, JobsService } from './service.js';
 import type { ResultArgs } from './types.js';
 
@@ -15,6 +16,8 @@ interface ResultPage {
   nodes: () => Row[];
   pageInfo: Page<Row>['pageInfo'];
   totalCount: CappedCount;
+  aggregations: unknown;
+  searchResponse: () => unknown;
 }
 
 /** The page sizes of a job's result. */
@@ -49,5 +52,25 @@ export async function toResultConnection(
       endCursor: rows.length > 0 ? cursorAt(rows.length - 1) : null,
     },
     totalCount: { value: total, relation: 'EXACT' },
+    aggregations: job.search?.aggregations ?? null,
+    searchResponse: () => (job.search === null ? null : toSearchResponse(job.search, rows.map(toNode))),
+  };
+}
+
+/** OpenSearch's own shape; what a hit does not have is left out there. */
+function toSearchResponse({ took, total, maxScore, aggregations }: SearchSummary, hits: Row[]): unknown {
+  return {
+    took,
+    timed_out: false,
+    hits: {
+      ...(total === undefined ? {} : { total }),
+      max_score: maxScore,
+      hits: hits.map((hit) =>
+        Object.fromEntries(
+          Object.entries(hit).filter(([key, value]) => value !== null || (key !== 'sort' && key !== '_source')),
+        ),
+      ),
+    },
+    ...(aggregations === undefined ? {} : { aggregations }),
   };
 }

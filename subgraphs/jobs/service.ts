@@ -1,6 +1,7 @@
 /** The rules of jobs: what is submitted, who sees it, how it is cancelled, paged and watched. */
 import { createHash } from 'node:crypto';
-import { datasets } from '../../datasets/index.js';
+import { datasets, findDataset } from '../../datasets/index.js';
+import { hasCapability } from '../../platform/capabilities.js';
 import type { Clock } from '../../platform/clock.js';
 import type { Config } from '../../platform/config.js';
 import { fail, HarborwatchError } from '../../platform/errors.js';
@@ -10,7 +11,17 @@ import { type PubSub, watchState } from '../../platform/pubsub.js';
 import type { QuotaUse } from '../../platform/quotas.js';
 import { isNestedTooDeeply, maxNesting } from '../../platform/storable.js';
 import { isUuid } from '../../platform/uuid.js';
-import { checkQuery, type JsonValue, prepareQuery } from '../../query/index.js';
+import {
+  type Completion,
+  checkQuery,
+  completeQuery,
+  type Engines,
+  exactRange,
+  type JsonValue,
+  prepareQuery,
+  type QueryReport,
+  reportOnQuery,
+} from '../../query/index.js';
 import { isTerminal, type JobStatus } from './states.js';
 import type { ResultStore } from './store/chunks.js';
 import type { JobFilters, JobLanguage, JobPriority, JobRow, JobsQuota, JobsStore, NewJob } from './store/jobs.js';
@@ -18,9 +29,18 @@ import { cancelTopic, jobTopic } from './topics.js';
 
 export type { JobRow } from './store/jobs.js';
 
-export interface Submission {
+/** A query's text and what it reads. */
+export interface QueryText {
   query: string;
   language?: JobLanguage | null;
+  /** For OPENSEARCH alone. */
+  dataset?: string | null;
+  /** RFC 3339. */
+  from?: string | null;
+  to?: string | null;
+}
+
+export interface Submission extends QueryText {
   priority?: JobPriority | null;
   timeoutMs?: number | null;
   metadata?: unknown;
@@ -40,6 +60,7 @@ export class JobsService {
   constructor(
     private readonly store: JobsStore,
     private readonly results: ResultStore,
+    private readonly engines: Engines,
     private readonly pubsub: PubSub,
     private readonly clock: Clock,
     private readonly config: Pick<Config, 'queryTimeoutMs'>,
@@ -106,6 +127,22 @@ export class JobsService {
     return cancelled;
   }
 
+  /** How the query would run; nothing is stored. @throws QUERY_* with the place in the text */
+  async estimate(identity: Identity, text: QueryText): Promise<QueryReport> {
+    const { query, ...options } = toQuery(text);
+    return aboutInput(async () => {
+      const prepared = await prepareQuery({ ...options, text: query, dataset: options.dataset ?? undefined, datasets });
+      const sees = hasCapability(identity, 'platform:admin') ? 'EVERYTHING' : 'BOUNDS';
+      return reportOnQuery(this.engines, prepared, { orgId: identity.orgId, sees });
+    });
+  }
+
+  /** What could stand at a place of a text that is being written. */
+  async complete(text: string, language: JobLanguage, position: number): Promise<Completion[]> {
+    checkInteger(position, 0, text.length, 'input.position');
+    return completeQuery({ language, text, offset: position, datasets });
+  }
+
   /** The job's present state, then its changes; ends after a terminal state. @throws NOT_FOUND */
   async watch(identity: Identity, id: string): Promise<AsyncIterableIterator<JobRow>> {
     await this.#require(identity, id, 'id');
@@ -141,19 +178,10 @@ export class JobsService {
   }
 
   async #checkAndStore(identity: Identity, job: NewJob): Promise<JobRow> {
-    if (job.language !== 'SQL') {
-      fail('QUERY_NOT_SUPPORTED', `This version runs no ${job.language} queries. Write it in SQL.`, {
-        argument: 'input.language',
-        available: ['SQL'],
-      });
-    }
-    try {
-      const query = await prepareQuery({ language: job.language, text: job.query, datasets });
-      await checkQuery(this.store.postgres.queryPool, query, { orgId: identity.orgId });
-    } catch (error) {
-      if (!(error instanceof HarborwatchError) || error.details.argument !== 'query') throw error;
-      throw new HarborwatchError(error.code, error.message, { ...error.details, argument: 'input.query' });
-    }
+    await aboutInput(async () => {
+      const query = await prepareQuery({ ...job, text: job.query, dataset: job.dataset ?? undefined, datasets });
+      await checkQuery(this.engines, query, { orgId: identity.orgId });
+    });
     const stored = await this.store.insert(identity, job);
     // Another submission with the same key was stored in the meantime.
     return stored ?? (await this.#findEqual(identity, job))!;
@@ -174,13 +202,23 @@ export class JobsService {
   }
 }
 
+/** What the engine says of the query is said of `input.query`. */
+async function aboutInput<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof HarborwatchError) || error.details.argument !== 'query') throw error;
+    throw new HarborwatchError(error.code, error.message, { ...error.details, argument: 'input.query' });
+  }
+}
+
 const searchable = (filters: JobFilters): JobFilters => ({
   ...filters,
   userId: filters.userId === undefined || isUuid(filters.userId.toLowerCase()) ? filters.userId : nobody,
 });
 
 function toNewJob(identity: Identity, submission: Submission, defaultTimeoutMs: number): NewJob {
-  const { query, language, priority, timeoutMs, metadata = null, idempotencyKey = null } = submission;
+  const { priority, timeoutMs, metadata = null, idempotencyKey = null } = submission;
   if (idempotencyKey !== null && !/^\P{C}{1,200}$/u.test(idempotencyKey)) {
     fail('BAD_USER_INPUT', '"input.idempotencyKey" takes 1 to 200 printable characters.', {
       argument: 'input.idempotencyKey',
@@ -199,8 +237,7 @@ function toNewJob(identity: Identity, submission: Submission, defaultTimeoutMs: 
     });
   }
   const request = {
-    query,
-    language: language ?? 'SQL',
+    ...toQuery(submission),
     priority: priority ?? 'NORMAL',
     timeoutMs: checkInteger(timeoutMs ?? defaultTimeoutMs, 1, maxTimeoutMs, 'input.timeoutMs'),
     metadata,
@@ -211,6 +248,28 @@ function toNewJob(identity: Identity, submission: Submission, defaultTimeoutMs: 
     idempotencyKey,
     fingerprint: createHash('sha256').update(JSON.stringify(request)).digest(),
   };
+}
+
+/** @throws BAD_USER_INPUT, UNKNOWN_DATASET */
+function toQuery({ query, language, dataset = null, from, to }: QueryText) {
+  if (dataset !== null && language !== 'OPENSEARCH') {
+    fail('BAD_USER_INPUT', `"input.dataset" goes with OPENSEARCH alone: other languages name theirs in the text.`, {
+      argument: 'input.dataset',
+    });
+  }
+  const known = dataset === null ? undefined : findDataset(dataset);
+  if (dataset !== null && known === undefined) {
+    const names = datasets.map(({ name }) => name);
+    fail('UNKNOWN_DATASET', `There is no dataset "${dataset}". There are ${names.join(', ')}.`, {
+      argument: 'input.dataset',
+    });
+  }
+  if (from != null && to != null && Date.parse(from) >= Date.parse(to)) {
+    fail('BAD_USER_INPUT', '"input.from" must be before "input.to".', { argument: 'input.from' });
+  }
+  // Stored as what it means for events, which are stored in whole microseconds.
+  const range = exactRange({ ...(from == null ? {} : { from }), ...(to == null ? {} : { to }) });
+  return { query, language: language ?? 'SQL', dataset: known?.name ?? null, range };
 }
 
 function checkInteger(value: number, min: number, max: number, argument: string): number {

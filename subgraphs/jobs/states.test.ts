@@ -46,6 +46,8 @@ describe('the database', () => {
       const { id } = (await jobs.insert(identity, {
         language: 'SQL',
         query: 'SELECT 1',
+        dataset: null,
+        range: {},
         priority: 'NORMAL',
         timeoutMs: 1_000,
         metadata: null,
@@ -62,7 +64,11 @@ describe('the database', () => {
           case 'cancel':
             return (await jobs.cancel(identity, id)) !== undefined;
           case 'complete':
-            return leases.complete(lease, { columns: [], rowCount: model.chunks }, undefined);
+            return leases.complete(
+              lease,
+              { columns: [], rowCount: model.chunks, render: undefined, search: undefined },
+              undefined,
+            );
           case 'fail':
             return leases.fail(lease, { code: 'QUERY_FAILED', message: 'no' });
           case 'release':

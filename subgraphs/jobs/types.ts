@@ -1,5 +1,5 @@
 /** The GraphQL shape of query jobs. */
-import { ArgsType, Directive, Field, ID, InputType, Int, ObjectType, registerEnumType } from 'type-graphql';
+import { ArgsType, Directive, Field, Float, ID, InputType, Int, ObjectType, registerEnumType } from 'type-graphql';
 import { Authenticated, Requires } from '../../platform/graphql/access-rules.js';
 import { ResultColumnType } from '../../platform/graphql/result-column-type.js';
 import { BigIntScalar, DateTimeScalar, JSONScalar } from '../../platform/graphql/scalars.js';
@@ -47,12 +47,12 @@ export enum QueryLanguage {
 }
 registerEnumType(QueryLanguage, {
   name: 'QueryLanguage',
-  description: 'What a query is written in. This version runs SQL; the others are refused with QUERY_NOT_SUPPORTED.',
+  description: 'What a query is written in.',
   valuesConfig: {
     SQL: { description: 'One SELECT in the PostgreSQL dialect; datasets are its tables.' },
-    KQL: { description: 'Kusto Query Language.' },
-    LINQ: { description: 'Devo’s query language.' },
-    OPENSEARCH: { description: 'OpenSearch’s query DSL, as JSON.' },
+    KQL: { description: 'Kusto Query Language; datasets are its tables.' },
+    LINQ: { description: 'Devo’s query language: `from dataset where … select …`.' },
+    OPENSEARCH: { description: 'A search in OpenSearch’s query DSL, as JSON; `dataset` says what it searches.' },
   },
 });
 
@@ -178,10 +178,137 @@ export class Job {
   org!: Org | null;
   @Field(() => [ResultColumn], { nullable: true, description: 'The columns of the result; null where there is none.' })
   columns!: ResultColumn[] | null;
+  @Field(() => String, { nullable: true, description: 'The dataset that a search in OpenSearch’s DSL reads.' })
+  dataset!: string | null;
+  @Field(() => DateTimeScalar, { nullable: true, description: 'Only events at or after this moment are read.' })
+  from!: string | null;
+  @Field(() => DateTimeScalar, { nullable: true, description: 'Only events before this moment are read.' })
+  to!: string | null;
+  @Field(() => JSONScalar, {
+    nullable: true,
+    description:
+      'How the query’s author would draw the result: KQL’s `render` as {kind, properties}; null without one.',
+  })
+  render!: unknown;
+}
+
+export enum QueryEngineName {
+  POSTGRES = 'POSTGRES',
+  OPENSEARCH = 'OPENSEARCH',
+}
+registerEnumType(QueryEngineName, {
+  name: 'QueryEngineName',
+  description: 'Where a query runs.',
+  valuesConfig: {
+    POSTGRES: { description: 'In PostgreSQL, the system of record.' },
+    OPENSEARCH: { description: 'In OpenSearch, as far as it can; the rest on its result in PostgreSQL.' },
+  },
+});
+
+@Authenticated()
+@ObjectType('IndexRecommendation', { simpleResolvers: true, description: 'An index that would help a query.' })
+export class IndexRecommendation {
+  @Field(() => String, { description: 'The dataset.' })
+  dataset!: string;
+  @Field(() => [String], { description: 'The columns that the query filters by without an index.' })
+  columns!: string[];
+  @Field(() => String, { description: 'Why, for people.' })
+  reason!: string;
+  @Field(() => String, { description: 'What the database’s owner would run.' })
+  statement!: string;
+}
+
+@Authenticated()
+@ObjectType('QueryPlanReport', { simpleResolvers: true, description: 'How a query would run, and what it would cost.' })
+export class QueryPlanReport {
+  @Field(() => QueryEngineName, { description: 'Where it would run.' })
+  engine!: keyof typeof QueryEngineName;
+  @Field(() => String, {
+    description: 'The steps of the query; for platform administrators also what the engine makes of them (EXPLAIN).',
+  })
+  text!: string;
+  @Field(() => BigIntScalar, {
+    nullable: true,
+    description:
+      'Rows of the result. For platform administrators the planner’s guess; for others the next power of ten of the rows at most.',
+  })
+  estimatedRows!: number | null;
+  @Field(() => Float, {
+    nullable: true,
+    description:
+      'The planner’s cost, in its own unit. For platform administrators: it tells of other organisations’ data.',
+  })
+  estimatedCost!: number | null;
+  @Field(() => [String], { description: 'The indexes that it would use. For platform administrators.' })
+  indexesUsed!: string[];
+  @Field(() => [IndexRecommendation], { description: 'Indexes that would help. For platform administrators.' })
+  recommendations!: IndexRecommendation[];
+  @Field(() => Boolean, {
+    description:
+      'Whether it can run slice by slice of time, newest first, so that partial results and true progress show.',
+  })
+  runsInSlices!: boolean;
+}
+
+export enum CompletionKind {
+  TABLE = 'TABLE',
+  COLUMN = 'COLUMN',
+  NAME = 'NAME',
+  FUNCTION = 'FUNCTION',
+  AGGREGATE = 'AGGREGATE',
+  OPERATOR = 'OPERATOR',
+  KEYWORD = 'KEYWORD',
+}
+registerEnumType(CompletionKind, {
+  name: 'CompletionKind',
+  description: 'What a completion is.',
+  valuesConfig: {
+    TABLE: { description: 'A dataset, or a table that the text defines.' },
+    COLUMN: { description: 'A column.' },
+    NAME: { description: 'A name that the text defines.' },
+    FUNCTION: { description: 'A function.' },
+    AGGREGATE: { description: 'A function over many rows.' },
+    OPERATOR: { description: 'An operator.' },
+    KEYWORD: { description: 'A word of the language.' },
+  },
+});
+
+@Authenticated()
+@ObjectType('QueryCompletion', {
+  simpleResolvers: true,
+  description: 'What could stand at the cursor. Places are counted in UTF-16 units from the start of the text.',
+})
+export class QueryCompletion {
+  @Field(() => String, { description: 'What a list shows.' })
+  label!: string;
+  @Field(() => CompletionKind, { description: 'What it is.' })
+  kind!: keyof typeof CompletionKind;
+  @Field(() => String, { description: 'One sentence, or a column’s type; empty where there is nothing to say.' })
+  description!: string;
+  @Field(() => String, { description: 'What stands between `start` and `end` when it is taken.' })
+  insert!: string;
+  @Field(() => Int, { description: 'Where the text that it replaces begins.' })
+  start!: number;
+  @Field(() => Int, { description: 'Where the text that it replaces ends.' })
+  end!: number;
 }
 
 export const JobConnection = connectionOf('Job', () => Job);
-export const ResultConnection = connectionOf('Result', () => JSONScalar);
+
+@ObjectType('ResultConnection', { simpleResolvers: true })
+export class ResultConnection extends connectionOf('Result', () => JSONScalar) {
+  @Field(() => JSONScalar, {
+    nullable: true,
+    description: 'What a search of OpenSearch’s DSL aggregates, in OpenSearch’s shape; null for other queries.',
+  })
+  aggregations!: unknown;
+  @Field(() => JSONScalar, {
+    nullable: true,
+    description:
+      'The answer to a search of OpenSearch’s DSL in OpenSearch’s own shape, with the hits of this page; null for other queries.',
+  })
+  searchResponse!: unknown;
+}
 
 @ArgsType()
 export class JobsArgs extends PageArgs {
@@ -208,12 +335,42 @@ export class ResultArgs {
   offset?: number | null;
 }
 
-@InputType('SubmitJobInput', { description: 'A query to run in the background.' })
-export class SubmitJobInput {
+@InputType('EstimateQueryInput', { description: 'A query to look at without running it.' })
+export class EstimateQueryInput {
   @Field(() => String, { description: 'The query’s text.' })
   query!: string;
   @Field(() => QueryLanguage, { nullable: true, description: 'What it is written in. Default: SQL.' })
   language?: keyof typeof QueryLanguage | null;
+  @Field(() => String, {
+    nullable: true,
+    description:
+      'With OPENSEARCH: the dataset that it searches. Default: logs. Other languages name theirs in the text.',
+  })
+  dataset?: string | null;
+  @Field(() => DateTimeScalar, {
+    nullable: true,
+    description: 'Only events at or after this moment are read, whatever the text says.',
+  })
+  from?: string | null;
+  @Field(() => DateTimeScalar, {
+    nullable: true,
+    description: 'Only events before this moment are read, whatever the text says.',
+  })
+  to?: string | null;
+}
+
+@InputType('CompleteQueryInput', { description: 'A query that is being written.' })
+export class CompleteQueryInput {
+  @Field(() => String, { description: 'The text so far.' })
+  query!: string;
+  @Field(() => QueryLanguage, { description: 'What it is written in.' })
+  language!: keyof typeof QueryLanguage;
+  @Field(() => Int, { description: 'Where the cursor stands: how many UTF-16 units are before it.' })
+  position!: number;
+}
+
+@InputType('SubmitJobInput', { description: 'A query to run in the background.' })
+export class SubmitJobInput extends EstimateQueryInput {
   @Field(() => JobPriority, {
     nullable: true,
     description: 'Which of the organisation’s jobs goes first. Default: NORMAL.',

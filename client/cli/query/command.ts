@@ -3,12 +3,16 @@ import { text as readAll } from 'node:stream/consumers';
 import {
   CancelJobDocument,
   type Client,
+  EstimateQueryDocument,
+  type EstimateQueryQuery,
   HarborwatchClientError,
   JobProgressDocument,
   JobResultsDocument,
+  JobSearchResponseDocument,
   type JobStateFragment,
   type QueryLanguage,
   SubmitJobDocument,
+  type SubmitJobInput,
 } from '../../index.js';
 import type { Command } from '../command.js';
 import { connectSignedIn, tokenOption, urlOption } from '../connection.js';
@@ -38,6 +42,13 @@ export const query: Command = {
       choices: outputFormats,
       preset: 'table',
     },
+    dataset: { value: 'DATASET', description: 'What a search of language opensearch searches. Default: logs.' },
+    from: {
+      value: 'TIME',
+      description: 'Only events at or after this time: 2026-01-31T12:00:00Z, 2026-01-31, or 24h for 24 hours ago.',
+    },
+    to: { value: 'TIME', description: 'Only events before this time.' },
+    explain: { description: 'Say how the query would run, and do not run it.' },
     timeout: {
       value: 'TIME',
       description: 'How long the query may run, such as 60s or 5m. Default: as the server has it.',
@@ -50,7 +61,10 @@ export const query: Command = {
 
 Exit status: 0 done, 1 the query failed, 2 wrong usage, 3 server not reachable or not signed in, 130 interrupted.
 
-Example: harborwatch query 'SELECT status_code, count(*) FROM website_logs GROUP BY 1 ORDER BY 2 DESC'`,
+A search of language opensearch prints OpenSearch's own answer, with at most ${rowsPerPage.toLocaleString('en')} hits.
+
+Examples: harborwatch query 'SELECT status_code, count(*) FROM website_logs GROUP BY 1 ORDER BY 2 DESC'
+          harborwatch query --language kql 'SecurityEvent | where EventID == 4624 | summarize count() by Account'`,
 
   async run({ positionals, values, flags }, terminal) {
     const timeoutMs = values.timeout === undefined ? undefined : parseDuration(values.timeout);
@@ -61,25 +75,35 @@ Example: harborwatch query 'SELECT status_code, count(*) FROM website_logs GROUP
     const text = given === '-' ? await readAll(terminal.surroundings.stdin) : given;
     if (text.trim() === '') throw usageError('The query is empty.');
     const { client } = await connectSignedIn(values, terminal.surroundings.env);
-    const input = {
+    const query = {
       query: text,
       language: values.language!.toUpperCase() as QueryLanguage,
-      ...(timeoutMs ? { timeoutMs } : {}),
+      ...(values.dataset === undefined ? {} : { dataset: values.dataset }),
+      ...moment('from', values.from),
+      ...moment('to', values.to),
     };
+    const input: SubmitJobInput = { ...query, ...(timeoutMs ? { timeoutMs } : {}) };
 
     let job: JobStateFragment | undefined;
     try {
+      if (flags.has('explain')) {
+        await terminal.data(explained((await client.execute(EstimateQueryDocument, { input: query })).estimateQuery));
+        return exitStatus.success;
+      }
       return await interruptible(async (signal) => {
         // Not ended by Ctrl-C: its answer is what a job is cancelled by.
         job = (await client.execute(SubmitJobDocument, { input })).submitJob;
         job = await follow(client, job, terminal, signal);
         if (job.status !== 'COMPLETED') throw failureOf(job, text);
-        const rows = await printResults(client, job.id, {
-          format: values.output!,
-          spreadsheet: flags.has('spreadsheet'),
-          terminal,
-          signal,
-        });
+        const rows =
+          query.language === 'OPENSEARCH'
+            ? await printSearch(client, job, terminal)
+            : await printResults(client, job.id, {
+                format: values.output!,
+                spreadsheet: flags.has('spreadsheet'),
+                terminal,
+                signal,
+              });
         terminal.message(terminal.style('dim', closingLine(rows, job)));
         return exitStatus.success;
       });
@@ -96,6 +120,42 @@ Example: harborwatch query 'SELECT status_code, count(*) FROM website_logs GROUP
     }
   },
 };
+
+/** A moment as the API takes it; a duration is so long ago. */
+function moment(option: 'from' | 'to', given: string | undefined): { from?: string; to?: string } {
+  if (given === undefined) return {};
+  const agoMs = /^\d+(\.\d+)?d$/.test(given) ? Number.parseFloat(given) * 86_400_000 : parseDuration(given);
+  const isDate = /^\d{4}-\d{2}-\d{2}$/.test(given);
+  const ms = Date.parse(given);
+  if (agoMs === undefined && (Number.isNaN(ms) || !/^\d{4}-/.test(given))) {
+    throw usageError(`--${option} takes a time such as 2026-01-31T12:00:00Z, 2026-01-31 or 24h, not "${given}".`);
+  }
+  // The API's own reader keeps what is finer than milliseconds.
+  if (agoMs !== undefined) return { [option]: new Date(Date.now() - agoMs).toISOString() };
+  return { [option]: isDate || !/(Z|[+-]\d{2}:\d{2})$/.test(given) ? new Date(ms).toISOString() : given };
+}
+
+function explained({ engine, text, ...report }: EstimateQueryQuery['estimateQuery']): string {
+  const { estimatedRows, estimatedCost, indexesUsed, recommendations, runsInSlices } = report;
+  const lines = [
+    ...text.split('\n').map(visible),
+    '',
+    `Engine: ${engine}`,
+    ...(estimatedRows == null ? [] : [`Rows, estimated: ${formatCount(BigInt(estimatedRows))}`]),
+    ...(estimatedCost == null ? [] : [`Cost, estimated: ${estimatedCost}`]),
+    ...(indexesUsed.length === 0 ? [] : [`Indexes: ${indexesUsed.join(', ')}`]),
+    `Partial results while it runs: ${runsInSlices ? 'yes' : 'no'}`,
+    ...recommendations.flatMap(({ reason, statement }) => ['', visible(reason), visible(statement)]),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+/** Prints OpenSearch's own answer. @returns the number of hits */
+async function printSearch(client: Client, job: JobStateFragment, terminal: Terminal): Promise<number> {
+  const { job: found } = await client.execute(JobSearchResponseDocument, { id: job.id, first: rowsPerPage });
+  await terminal.data(`${JSON.stringify(found?.results?.searchResponse ?? null, null, 2)}\n`);
+  return job.resultCount ?? 0;
+}
 
 /** Waits for the job's end and shows how far it is. @throws Interrupted */
 async function follow(

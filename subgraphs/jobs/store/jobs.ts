@@ -5,7 +5,7 @@ import type { CappedCount, PageRequest } from '../../../platform/paging.js';
 import { countRows } from '../../../platform/postgres/count.js';
 import type { Postgres, Tx } from '../../../platform/postgres/postgres.js';
 import { type QuotaUse, readUse, requireRoom, withQuotas } from '../../../platform/quotas.js';
-import type { ResultColumn } from '../../../query/index.js';
+import type { ResultColumn, SearchSummary, TimeRange } from '../../../query/index.js';
 import { type JobStatus, step } from '../states.js';
 
 export type JobPriority = 'LOW' | 'NORMAL' | 'HIGH';
@@ -24,6 +24,11 @@ export interface JobRow {
   status: JobStatus;
   language: JobLanguage;
   query: string;
+  /** The dataset that a search in OpenSearch's DSL reads; null where it is the default, and for other languages. */
+  dataset: string | null;
+  /** Cuts what the query reads; RFC 3339. */
+  rangeFrom: string | null;
+  rangeTo: string | null;
   priority: JobPriority;
   metadata: unknown;
   /** The user behind the submission; null for the system. */
@@ -40,12 +45,24 @@ export interface JobRow {
   percent: number;
   rowsFetched: number;
   columns: ResultColumn[] | null;
+  /** How the query's author would draw the result. */
+  render: Rendering | null;
+  /** What a search answers beside its hits. */
+  search: SearchSummary | null;
   error: JobFailure | null;
+}
+
+/** KQL's `render`: a kind of chart, and what it says of it. */
+export interface Rendering {
+  kind: string;
+  properties: Record<string, string>;
 }
 
 export interface NewJob {
   language: JobLanguage;
   query: string;
+  dataset: string | null;
+  range: TimeRange;
   priority: JobPriority;
   timeoutMs: number;
   metadata: unknown;
@@ -70,7 +87,8 @@ const jobColumns = `
   updated_at AS "updatedAt", started_at AS "startedAt", completed_at AS "completedAt", expires_at AS "expiresAt",
   coalesce(expires_at <= now(), false) AS "isExpired",
   (extract(epoch FROM completed_at - started_at) * 1000)::int AS "executionTimeMs",
-  attempt, percent, rows_fetched AS "rowsFetched", columns, error`;
+  attempt, percent, rows_fetched AS "rowsFetched", columns, render, search, error,
+  dataset, range_from AS "rangeFrom", range_to AS "rangeTo"`;
 
 const matches = `
   ($1::text IS NULL OR status = $1) AND ($2::uuid IS NULL OR submitted_by = $2)
@@ -107,8 +125,9 @@ export class JobsStore {
     return withQuotas(this.postgres, identity, async (tx) => {
       requireRoom('jobs', await readUse(tx, 'resultBytes', keptResultBytes), 1);
       const [row] = await tx.query<JobRow>(
-        `INSERT INTO jobs (org_id, language, query, priority, timeout_ms, metadata, submitted_by, idempotency_key, fingerprint)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        `INSERT INTO jobs (org_id, language, query, priority, timeout_ms, metadata, submitted_by, idempotency_key, fingerprint,
+                           dataset, range_from, range_to)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
          ON CONFLICT (org_id, idempotency_key) DO NOTHING RETURNING ${jobColumns}`,
         [
           identity.orgId,
@@ -120,6 +139,9 @@ export class JobsStore {
           job.submittedBy,
           job.idempotencyKey,
           job.fingerprint,
+          job.dataset,
+          job.range.from ?? null,
+          job.range.to ?? null,
         ],
       );
       if (row) await emit(tx, identity.orgId, 'jobs.submitted', { jobId: row.id, priority: job.priority });

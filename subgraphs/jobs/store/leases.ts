@@ -5,9 +5,16 @@
 import { type Identity, systemIdentity } from '../../../platform/identity.js';
 import type { Postgres, Tx } from '../../../platform/postgres/postgres.js';
 import { fits, lockQuota, noteUse, readUse, requireRoom, withQuotas } from '../../../platform/quotas.js';
-import type { ResultColumn } from '../../../query/index.js';
+import type { ResultColumn, SearchSummary } from '../../../query/index.js';
 import { type JobEvent, step } from '../states.js';
-import { type JobFailure, type JobLanguage, keptResultBytes, mostUrgentFirst, runningJobs } from './jobs.js';
+import {
+  type JobFailure,
+  type JobLanguage,
+  keptResultBytes,
+  mostUrgentFirst,
+  type Rendering,
+  runningJobs,
+} from './jobs.js';
 
 /** How long a worker may be silent before its jobs are given to others. */
 export const leaseSeconds = 30;
@@ -26,7 +33,18 @@ export interface Lease {
 export interface ClaimedJob extends Lease {
   language: JobLanguage;
   query: string;
+  dataset: string | null;
+  rangeFrom: string | null;
+  rangeTo: string | null;
   timeoutMs: number;
+}
+
+/** What a job ends with, beside its rows. */
+export interface JobResult {
+  columns: ResultColumn[];
+  rowCount: number;
+  render: Rendering | undefined;
+  search: SearchSummary | undefined;
 }
 
 /** Rows of a result, packed. */
@@ -72,7 +90,8 @@ export class LeaseStore {
                        WHERE status IN (${from})
                          AND (id = $1 OR attempt = 0 OR updated_at < clock_timestamp() - interval '${pauseSeconds} seconds')
                        ORDER BY ${mostUrgentFirst} LIMIT 1 FOR UPDATE SKIP LOCKED)
-          RETURNING id AS "jobId", attempt, language, query, timeout_ms AS "timeoutMs"`,
+          RETURNING id AS "jobId", attempt, language, query, timeout_ms AS "timeoutMs", dataset,
+                    range_from AS "rangeFrom", range_to AS "rangeTo"`,
         [jobId, workerId],
       );
       if (!row) return undefined;
@@ -107,17 +126,20 @@ export class LeaseStore {
    * @returns false when the lease is lost
    * @throws QUOTA_EXCEEDED as append does; the job runs on then
    */
-  async complete(
-    lease: Lease,
-    result: { columns: ResultColumn[]; rowCount: number },
-    last: Chunk | undefined,
-  ): Promise<boolean> {
+  async complete(lease: Lease, result: JobResult, last: Chunk | undefined): Promise<boolean> {
+    const { columns, rowCount, render, search } = result;
     return this.#step(
       'complete',
       lease,
-      `columns = $3, rows_fetched = $4, percent = 100, result_bytes = result_bytes + $5, completed_at = clock_timestamp(),
+      `columns = $3, rows_fetched = $4, percent = 100, result_bytes = result_bytes + $5, render = $6, search = $7, completed_at = clock_timestamp(),
        expires_at = clock_timestamp() + interval '${resultHours} hours'`,
-      [JSON.stringify(result.columns), result.rowCount, last?.jsonBytes ?? 0],
+      [
+        JSON.stringify(columns),
+        rowCount,
+        last?.jsonBytes ?? 0,
+        render && JSON.stringify(render),
+        search && JSON.stringify(search),
+      ],
       async (tx) => last && insertChunk(tx, lease, last),
     );
   }

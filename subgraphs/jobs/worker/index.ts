@@ -4,6 +4,7 @@ import type { EventHandlers } from '../../../platform/outbox.js';
 import type { Platform } from '../../../platform/platform.js';
 import { answerDoorbell, Doorbell } from '../../../platform/queue.js';
 import type { Worker } from '../../../platform/subgraph.js';
+import { enginesOf } from '../../../query/index.js';
 import type { JobPriority } from '../store/jobs.js';
 import { LeaseStore } from '../store/leases.js';
 import { JobRunner } from './runner.js';
@@ -27,9 +28,10 @@ export function ringForSubmissions(redis: Platform['redis']): { events: EventHan
 }
 
 /** Starts to run jobs in this process. */
-export function startJobsWorker({ postgres, redis, pubsub, logger, config }: Platform): Worker {
+export function startJobsWorker(platform: Platform): Worker {
+  const { postgres, redis, pubsub, logger, config } = platform;
   const runner: JobRunner = new JobRunner(
-    { leases: new LeaseStore(postgres), pubsub, logger },
+    { leases: new LeaseStore(postgres), engines: enginesOf(platform), pubsub, logger },
     {
       workerId: `${hostname()}-${process.pid}`,
       concurrency: config.workerConcurrency,

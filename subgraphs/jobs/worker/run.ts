@@ -3,7 +3,15 @@ import { datasets } from '../../../datasets/index.js';
 import { fail, HarborwatchError } from '../../../platform/errors.js';
 import type { Logger } from '../../../platform/logging.js';
 import type { PubSub } from '../../../platform/pubsub.js';
-import { estimateQuery, type GuardedQuery, prepareQuery, type ResultColumn, runQuery } from '../../../query/index.js';
+import {
+  type Engines,
+  estimateQuery,
+  type PreparedQuery,
+  prepareQuery,
+  type ResultColumn,
+  runQuery,
+  type SearchSummary,
+} from '../../../query/index.js';
 import { ChunkBuilder } from '../store/chunks.js';
 import type { JobFailure } from '../store/jobs.js';
 import { type ClaimedJob, type LeaseStore, leaseSeconds } from '../store/leases.js';
@@ -28,6 +36,7 @@ const ringEveryMs = 200;
 
 export interface RunContext {
   leases: LeaseStore;
+  engines: Engines;
   pubsub: PubSub;
   logger: Logger;
 }
@@ -99,13 +108,14 @@ export class JobRun {
   }
 
   async #runQuery(): Promise<void> {
-    const { leases } = this.#context;
+    const { leases, engines } = this.#context;
     const { orgId, timeoutMs } = this.#job;
-    const pool = leases.postgres.queryPool;
     const query = await prepareJobQuery(this.#job);
     let columns: ResultColumn[] = [];
-    for await (const batch of runQuery(pool, query, { orgId, timeoutMs, signal: this.#abort.signal })) {
+    let search: SearchSummary | undefined;
+    for await (const batch of runQuery(engines, query, { orgId, timeoutMs, signal: this.#abort.signal })) {
       columns = batch.columns;
+      search = batch.search;
       for (const row of batch.rows) {
         // A full chunk goes before the next row, so that the last one goes with the job's end.
         if (this.#chunks.isFull) await this.#flush(query);
@@ -118,10 +128,11 @@ export class JobRun {
     const rowCount = this.#chunks.rowCount;
     const last = await this.#chunks.take();
     this.#weigh(last?.data.length ?? 0);
-    if (!(await leases.complete(this.#job, { columns, rowCount }, last))) this.#stop('LOST');
+    const render = query.form === 'PLAN' ? query.render : undefined;
+    if (!(await leases.complete(this.#job, { columns, rowCount, render, search }, last))) this.#stop('LOST');
   }
 
-  async #flush(query: GuardedQuery): Promise<void> {
+  async #flush(query: PreparedQuery): Promise<void> {
     const chunk = await this.#chunks.take();
     if (chunk === undefined) return;
     this.#weigh(chunk.data.length);
@@ -145,11 +156,9 @@ export class JobRun {
   }
 
   /** Only results of several chunks come here: other queries are over before an estimate would help anybody. */
-  async #askPlanner(query: GuardedQuery): Promise<void> {
+  async #askPlanner(query: PreparedQuery): Promise<void> {
     const { orgId } = this.#job;
-    const estimate = await estimateQuery(this.#context.leases.postgres.queryPool, query, { orgId }).catch(
-      () => undefined,
-    );
+    const estimate = await estimateQuery(this.#context.engines, query, { orgId }).catch(() => undefined);
     this.#estimatedRows = estimate?.rows;
   }
 
@@ -187,9 +196,10 @@ export class JobRun {
 }
 
 /** Guarded again when it runs: what is stored is the caller's text. */
-async function prepareJobQuery({ language, query: text }: ClaimedJob): Promise<GuardedQuery> {
-  if (language !== 'SQL') fail('QUERY_NOT_SUPPORTED', `This version runs no ${language} queries.`);
-  return prepareQuery({ language, text, datasets });
+async function prepareJobQuery(job: ClaimedJob): Promise<PreparedQuery> {
+  const { language, query: text, dataset, rangeFrom, rangeTo } = job;
+  const range = { ...(rangeFrom === null ? {} : { from: rangeFrom }), ...(rangeTo === null ? {} : { to: rangeTo }) };
+  return prepareQuery({ language, text, datasets, range, dataset: dataset ?? undefined });
 }
 
 function tooLarge(why: string): never {

@@ -82,7 +82,9 @@ describe('claims', () => {
     await t.startWorker();
     await completes(id);
     expect(await stateOf(id)).toEqual({ status: 'COMPLETED', attempt: 2, rows_fetched: 3 });
-    expect(await leases.complete(lease, { columns: [], rowCount: 1 }, undefined)).toBe(false);
+    expect(
+      await leases.complete(lease, { columns: [], rowCount: 1, render: undefined, search: undefined }, undefined),
+    ).toBe(false);
     const { job } = await t.ask(t.orgs[0], 'query ($id: ID!) { job(id: $id) { results { nodes } } }', { id });
     expect(job.results.nodes).toEqual([{ n: 1 }, { n: 2 }, { n: 3 }]);
   });

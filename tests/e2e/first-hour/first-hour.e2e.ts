@@ -107,6 +107,10 @@ describe('the first hour', { timeout: 5 * minute }, () => {
     expect([counts.get(200), counts.get(404)]).toEqual([log.status200, log.status404]);
     const table = await shell.run(readme('sh', 'harborwatch query'));
     expect(table.stdout).toContain(String(log.status404));
+    const kql = await shell.run(`${readme('sh', '--language kql')} --output json`);
+    expect(new Set(JSON.parse(kql.stdout).map(JSON.stringify))).toEqual(
+      new Set(JSON.parse(answer.stdout).map(JSON.stringify)),
+    );
   });
 
   it('shows a job’s progress over WebSocket before its end, with the submitter from another subgraph', async () => {

@@ -1,0 +1,41 @@
+/** Every case of `cases/` on every engine: the answer comes from the language's documentation. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { QueryLanguage } from '../../query/index.js';
+import { faultOf } from './harness/answers.js';
+import { type QueryCase, readCases } from './harness/cases.js';
+import { ask, type Bench, openBench, orgWith } from './harness/engines.js';
+
+const languages: [QueryLanguage, number][] = [
+  ['KQL', 400],
+  ['SQL', 10],
+  ['LINQ', 10],
+  ['OPENSEARCH', 5],
+];
+
+let bench: Bench;
+beforeAll(async () => {
+  bench = await openBench();
+});
+afterAll(() => bench?.close());
+
+describe.each(languages)('%s', (language, least) => {
+  const cases = readCases(language.toLowerCase());
+
+  it(`has at least ${least} cases, each with its rule`, () => {
+    expect(cases.length).toBeGreaterThanOrEqual(least);
+    expect(cases.filter(({ rule }) => !/^.+[.] \[\S+\]$/.test(rule)).map(({ place }) => place)).toEqual([]);
+  });
+
+  it.each(cases.map((item): [string, string, QueryCase] => [item.title, item.place, item]))(
+    '%s (%s)',
+    async (_title, place, item) => {
+      const org = await orgWith(bench, item.input);
+      for (const [engine, engines] of bench.engines) {
+        const fault = faultOf(item.answer, await ask(engines, language, item, org));
+        if (fault !== undefined) {
+          expect.fail(`${place} on ${engine}: ${item.title}\n${item.rule}\n\n${item.query}\n\n${fault}`);
+        }
+      }
+    },
+  );
+});
