@@ -100,6 +100,10 @@ describe('the first hour', { timeout: 5 * minute }, () => {
     expect(dataset.eventCount).toEqual({ value: log.lines, relation: 'EXACT' });
   });
 
+  it('has the log that the README sends', () => {
+    expect(readFileSync('docs/examples/access.log', 'utf8').split('\n').filter(Boolean)).toHaveLength(400);
+  });
+
   it('answers the README’s question with the counts of the log', async () => {
     const answer = await shell.run(`${readme('sh', 'harborwatch query')} --output json`);
     expect(answer, answer.stderr).toMatchObject({ status: 0 });
