@@ -5,8 +5,9 @@ import type { Engines } from './engines/engines.js';
 import { runOnOpenSearch } from './engines/opensearch/run.js';
 import * as postgres from './engines/postgres/check.js';
 import { estimateQuery as estimateOnPostgres, type QueryEstimate } from './engines/postgres/estimate.js';
-import { reportOnQuery as reportOnPostgres, type ReportOptions } from './engines/postgres/report.js';
-import { runPlan, runQuery as runOnPostgres } from './engines/postgres/run.js';
+import { type ReportOptions, reportOnQuery as reportOnPostgres } from './engines/postgres/report.js';
+import { runQuery as runOnPostgres, runPlans } from './engines/postgres/run.js';
+import type { SearchPlans } from './languages/opensearch/search-plans.js';
 import type { Plan } from './plan/types.js';
 import type { PlanQuery, PreparedQuery, SearchQuery, SqlQuery } from './prepared-query.js';
 import type { QueryReport } from './query-report.js';
@@ -21,10 +22,7 @@ import { answerSearch, hitColumns } from './search/answer.js';
  */
 export function runQuery(engines: Engines, query: PreparedQuery, options: RunOptions): AsyncGenerator<Batch, void> {
   if (query.form === 'SEARCH') {
-    // One search is of one moment: `now` is the same in all of its plans.
-    const now = options.now ?? new Date().toISOString();
-    const run = (plan: Plan, more: RunOptions) => runPlanOn(engines, plan, more);
-    return answerSearch(run, query.search, { ...options, now });
+    return runSearch(engines, query.search, options);
   }
   // The rows of one ingest batch are found in PostgreSQL alone.
   if (engines.openSearch === undefined || options.ingestBatch !== undefined) {
@@ -33,8 +31,18 @@ export function runQuery(engines: Engines, query: PreparedQuery, options: RunOpt
   return runOnOpenSearch(engines.openSearch, planOf(query), options);
 }
 
-const runPlanOn = ({ openSearch, postgres: pool }: Engines, plan: Plan, options: RunOptions) =>
-  openSearch === undefined ? runPlan(pool, plan, options) : runOnOpenSearch(openSearch, plan, options);
+/** All plans of a search together have the time that the options allow. */
+function runSearch({ openSearch, postgres: pool }: Engines, search: SearchPlans, options: RunOptions) {
+  // One search is of one moment: `now` is the same in all of its plans.
+  const fixed = { ...options, now: options.now ?? new Date().toISOString() };
+  if (openSearch === undefined || options.ingestBatch !== undefined) {
+    return runPlans(pool, fixed, (run) => answerSearch(search, run));
+  }
+  const untilMs = performance.now() + options.timeoutMs;
+  return answerSearch(search, (plan) =>
+    runOnOpenSearch(openSearch, plan, { ...fixed, timeoutMs: Math.max(1, Math.floor(untilMs - performance.now())) }),
+  );
+}
 
 /** @throws QUERY_NOT_SUPPORTED where SQL has no plan, with the place of the reason */
 function planOf(query: PlanQuery | SqlQuery): Plan {
@@ -51,7 +59,12 @@ function planOf(query: PlanQuery | SqlQuery): Plan {
 /** What stands for a search where one statement is asked about: its hits, or their count. */
 function statementOf({ search, ...query }: SearchQuery): PlanQuery {
   const plan = search.hits?.plan ?? search.total?.plan ?? search.aggregations?.plan;
-  if (plan === undefined) return fail('QUERY_NOT_SUPPORTED', 'The search asks for nothing: no hits, no count, no aggregations.', { argument: 'query', line: 1, column: 1 });
+  if (plan === undefined)
+    return fail('QUERY_NOT_SUPPORTED', 'The search asks for nothing: no hits, no count, no aggregations.', {
+      argument: 'query',
+      line: 1,
+      column: 1,
+    });
   return { ...query, form: 'PLAN', language: 'KQL', plan };
 }
 
@@ -82,7 +95,11 @@ export async function estimateQuery(
 }
 
 /** Tells how a query would run, as far as whoever asks may know. @throws QUERY_* with the place in the text */
-export async function reportOnQuery(engines: Engines, query: PreparedQuery, options: ReportOptions): Promise<QueryReport> {
+export async function reportOnQuery(
+  engines: Engines,
+  query: PreparedQuery,
+  options: ReportOptions,
+): Promise<QueryReport> {
   const statement = query.form === 'SEARCH' ? statementOf(query) : query;
   const report = await reportOnPostgres(engines.postgres, statement, options);
   if (engines.openSearch === undefined) return report;

@@ -18,3 +18,6 @@ export function enginesOf({ postgres, search, config }: Pick<Platform, 'postgres
   const freshness = new Freshness(postgres, search, config.openSearchWaitMs);
   return { postgres: queryPool, openSearch: { search, freshness, postgres: queryPool } };
 }
+
+/** Whether what queries run in answers, beside PostgreSQL. */
+export const enginesAnswer = async ({ openSearch }: Engines): Promise<boolean> => openSearch?.search.ping() ?? true;

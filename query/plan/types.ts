@@ -13,7 +13,7 @@ import type { JsonValue } from '../result.js';
  * |----------|---------------------|-------|
  * | bool     | boolean             | |
  * | long     | number, or digits beyond 2^53 | 64 bits, signed |
- * | real     | number, "NaN", "Infinity", "-Infinity" | IEEE 754, 64 bits |
+ * | real     | number, "NaN", "Infinity", "-Infinity" | IEEE 754, 64 bits; in an order NaN stands above all numbers |
  * | decimal  | string of digits    | 34 significant digits |
  * | string   | string              | |
  * | datetime | RFC 3339 UTC, `2015-05-17T10:05:03.12Z` without trailing zeros | years 1 to 9999, whole microseconds |

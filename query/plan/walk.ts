@@ -10,9 +10,13 @@ export type PlanNode = Plan | Expr;
 export const isPlan = (node: PlanNode): node is Plan => 'op' in node;
 
 /** From the leaves up: `combine` sees each node with what came of its children. */
-function fold<N extends PlanNode, T>(root: N, children: (node: N) => N[], combine: (node: N, results: T[]) => T): T {
+function fold<N extends PlanNode, T>(
+  root: N,
+  children: (node: N) => readonly N[],
+  combine: (node: N, results: T[]) => T,
+): T {
   const results = new Map<N, T>();
-  const pending: { node: N; children?: N[] }[] = [{ node: root }];
+  const pending: { node: N; children?: readonly N[] }[] = [{ node: root }];
   while (pending.length > 0) {
     const frame = pending.at(-1)!;
     if (results.has(frame.node)) {
@@ -74,26 +78,26 @@ export function subexpressions(expr: Expr): Expr[] {
   return all;
 }
 
-/** Expressions never change, and rules ask the same of them again and again. */
-function remembered<T>(find: (expr: Expr) => T): (expr: Expr) => T {
-  const known = new WeakMap<Expr, { value: T }>();
-  return (expr) => {
-    let found = known.get(expr);
+/** Steps and expressions never change, and rules ask the same of them again and again. */
+function remembered<N extends PlanNode, T>(find: (node: N) => T): (node: N) => T {
+  const known = new WeakMap<N, { value: T }>();
+  return (node) => {
+    let found = known.get(node);
     if (found === undefined) {
-      found = { value: find(expr) };
-      known.set(expr, found);
+      found = { value: find(node) };
+      known.set(node, found);
     }
     return found.value;
   };
 }
 
 const columnsIn = remembered(
-  (expr): ReadonlySet<string> =>
+  (expr: Expr): ReadonlySet<string> =>
     new Set(subexpressions(expr).flatMap((part) => (part.kind === 'column' ? [part.name] : []))),
 );
 
 /** The plans that an expression holds, not those that are in them. */
-const plansIn = remembered((expr): readonly Plan[] =>
+const plansIn = remembered((expr: Expr): readonly Plan[] =>
   subexpressions(expr).flatMap((part) => (part.kind === 'scalar' || part.kind === 'membership' ? [part.plan] : [])),
 );
 
@@ -227,17 +231,26 @@ const noting =
 
 /** The relations that a step reads, in the order in which it names them; not those in its expressions. */
 export function inputsOf(step: Plan): Plan[] {
-  const inputs: Plan[] = [];
-  mapStep(step, { input: noting(inputs), expr: (expr) => expr });
-  return inputs;
+  switch (step.op) {
+    case 'join':
+      return [step.left, step.right];
+    case 'union':
+      return step.inputs;
+    case 'lateral':
+      return [step.input, step.body];
+    case 'with':
+      return [...step.bindings.map(({ plan }) => plan), step.body];
+    default:
+      return 'input' in step ? [step.input] : [];
+  }
 }
 
 /** The expressions of a step itself. */
-export function expressionsOf(step: Plan): Expr[] {
+export const expressionsOf = remembered((step: Plan): readonly Expr[] => {
   const exprs: Expr[] = [];
   mapStep(step, { input: (plan) => plan, expr: noting(exprs) });
   return exprs;
-}
+});
 
 /** What a node directly consists of: steps and expressions alike, the plans in expressions too. */
 function partsOf(node: PlanNode): PlanNode[] {
@@ -250,7 +263,10 @@ function partsOf(node: PlanNode): PlanNode[] {
 }
 
 /** The relations that a step reads and those in its expressions. */
-const relationsOf = (step: Plan): Plan[] => [...inputsOf(step), ...expressionsOf(step).flatMap(plansIn)];
+const relationsOf = remembered((step: Plan): readonly Plan[] => [
+  ...inputsOf(step),
+  ...expressionsOf(step).flatMap(plansIn),
+]);
 
 /** Makes something of a plan from its leaves up: of every step, those inside its expressions too. */
 export const foldPlan = <T>(plan: Plan, combine: (step: Plan, results: T[]) => T): T =>
@@ -265,6 +281,8 @@ export function rewritePlan(
   }: Partial<{ step: (step: Plan) => Plan; expr: (expr: Expr) => Expr }>,
 ): Plan {
   return foldPlan<Plan>(plan, (step, results) => {
+    const isOverSame = relationsOf(step).every((relation, index) => relation === results[index]);
+    if (isOverSame && changeExpr === undefined) return changeStep(step);
     const changed = new Map(relationsOf(step).map((relation, index) => [relation, results[index]!]));
     const relation = (before: Plan) => changed.get(before)!;
     const expr = (before: Expr) => {
@@ -283,6 +301,21 @@ export function* partsWithin(root: PlanNode): Generator<PlanNode, void> {
     for (const part of partsOf(node)) seen.add(part);
   }
 }
+
+/**
+ * What a plan or an expression comes to when all that is shared in it is written out. `weigh` gives a part's own weight;
+ * parts that `known` has are not looked into again.
+ */
+export const weightOf = (root: PlanNode, weigh: (node: PlanNode) => number, known: WeakMap<PlanNode, number>): number =>
+  fold<PlanNode, number>(
+    root,
+    (node) => (known.has(node) ? [] : partsOf(node)),
+    (node, weights) => {
+      const weight = known.get(node) ?? weights.reduce((sum, each) => sum + each, weigh(node));
+      known.set(node, weight);
+      return weight;
+    },
+  );
 
 /** Every step of a plan, each once, those inside its expressions too. */
 export function stepsOf(plan: Plan): Set<Plan> {

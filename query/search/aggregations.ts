@@ -2,7 +2,7 @@
 import type { AggregationNode, SearchPlans, TopHitsNode } from '../languages/opensearch/search-plans.js';
 import type { Plan } from '../plan/types.js';
 import type { JsonValue } from '../result.js';
-import { type BucketRow, type BucketsOf, shapeBuckets } from './buckets.js';
+import { type BucketRow, type BucketsOf, checkBucketCount, shapeBuckets } from './buckets.js';
 import { hitShaper } from './hits.js';
 import { metricAnswer } from './metrics.js';
 
@@ -22,6 +22,7 @@ export async function answerAggregations(
 class Tree {
   /** Rows of a plan by the keys of the bucket that they are in. */
   readonly #rows = new Map<AggregationNode | TopHitsNode, Map<string, JsonValue[][]>>();
+  #shown = 0;
 
   constructor(readonly search: SearchPlans) {}
 
@@ -65,7 +66,10 @@ class Tree {
     );
     const of: BucketsOf = {
       rows,
-      below: (keys, row) => this.below(node, row?.row, [...path, ...keys]),
+      below: (keys, row) => {
+        checkBucketCount(++this.#shown);
+        return this.below(node, row?.row, [...path, ...keys]);
+      },
     };
     return shapeBuckets(node.shape, of);
   }

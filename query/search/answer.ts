@@ -1,13 +1,14 @@
 /** Answers a search: runs its plans and puts what they find into OpenSearch's shape. */
-import type { Batch, RunOptions, SearchSummary } from '../engines/engine.js';
+import { fail } from '../../platform/errors.js';
+import type { Batch, SearchSummary } from '../engines/engine.js';
 import type { HitsPlan, SearchPlans } from '../languages/opensearch/search-plans.js';
 import type { Plan } from '../plan/types.js';
 import type { JsonValue, ResultColumn } from '../result.js';
 import { answerAggregations } from './aggregations.js';
 import { hitShaper } from './hits.js';
 
-/** Runs one plan of a search on an engine. */
-export type RunPlan = (plan: Plan, options: RunOptions) => AsyncGenerator<Batch, void>;
+/** As many rows of plans as are held at once, to make aggregations of. */
+const maxHeldRows = 100_000;
 
 /** The columns in which hits come as rows. */
 export function hitColumns(hits: HitsPlan | undefined): ResultColumn[] {
@@ -21,33 +22,38 @@ export function hitColumns(hits: HitsPlan | undefined): ResultColumn[] {
 }
 
 /**
- * Streams the hits, each a row; the last batch, which is empty, says the rest. All plans together have the time that the
- * options allow.
+ * Streams the hits, each a row; the last batch, which is empty, says the rest.
+ * @param run runs one plan of the search
+ * @throws RESULT_TOO_LARGE for more buckets than OpenSearch allows
  */
 export async function* answerSearch(
-  run: RunPlan,
   search: SearchPlans,
-  options: RunOptions,
+  run: (plan: Plan) => AsyncGenerator<Batch, void>,
 ): AsyncGenerator<Batch, void> {
   const startedMs = performance.now();
-  const within = (): RunOptions => {
-    const leftMs = Math.max(1, Math.floor(options.timeoutMs - (performance.now() - startedMs)));
-    return { ...options, timeoutMs: leftMs };
-  };
   const { hits } = search;
   const columns = hitColumns(hits);
   yield { columns, rows: [] };
   let found = 0;
   if (hits !== undefined) {
     const shape = hitShaper(search, hits);
-    for await (const { rows } of run(hits.plan, within())) {
+    for await (const { rows } of run(hits.plan)) {
       found += rows.length;
       if (rows.length > 0) yield { columns, rows: rows.map((row) => toRow(shape(row), columns)) };
     }
   }
-  const total = search.total && totalOf((await allRows(run(search.total.plan, within())))[0], search.total.bound);
-  const aggregations =
-    search.aggregations && (await answerAggregations(search, (plan) => allRows(run(plan, within()))));
+  let heldRows = 0;
+  const read = async (plan: Plan): Promise<JsonValue[][]> => {
+    const all: JsonValue[][] = [];
+    for await (const { rows } of run(plan)) {
+      heldRows += rows.length;
+      if (heldRows > maxHeldRows) tooLarge();
+      for (const row of rows) all.push(row);
+    }
+    return all;
+  };
+  const total = search.total && totalOf((await read(search.total.plan))[0], search.total.bound);
+  const aggregations = search.aggregations && (await answerAggregations(search, read));
   const isScored = found > 0 && (hits?.sort.length ?? 0) === 0;
   const summary: SearchSummary = {
     took: Math.round(performance.now() - startedMs),
@@ -66,8 +72,12 @@ function totalOf(row: JsonValue[] | undefined, bound: number | null): NonNullabl
   return bound !== null && counted > bound ? { value: bound, relation: 'gte' } : { value: counted, relation: 'eq' };
 }
 
-async function allRows(batches: AsyncGenerator<Batch, void>): Promise<JsonValue[][]> {
-  const all: JsonValue[][] = [];
-  for await (const { rows } of batches) all.push(...rows);
-  return all;
+function tooLarge(): never {
+  fail(
+    'RESULT_TOO_LARGE',
+    'The aggregations have too many buckets and hits. Use larger intervals or a smaller "size".',
+    {
+      argument: 'query',
+    },
+  );
 }

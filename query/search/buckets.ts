@@ -1,8 +1,10 @@
 /** The buckets of one aggregation in OpenSearch's shape, each kind in its own. */
 import { fail } from '../../platform/errors.js';
+import { inZone } from '../languages/opensearch/date-math.js';
+import { doubleText } from '../languages/opensearch/figures.js';
 import type { BucketShape, DateHistogramShape, KeyKind, RangeBucket } from '../languages/opensearch/search-plans.js';
 import type { JsonValue } from '../result.js';
-import { inZone, toMillis } from './moments.js';
+import { toMillis } from './moments.js';
 import { figureStep, nextStep, stepOf } from './steps.js';
 
 type Answer = Record<string, JsonValue>;
@@ -26,9 +28,7 @@ export interface BucketsOf {
 /** OpenSearch's own bound (`search.max_buckets`). */
 const maxBuckets = 65_535;
 
-/** @throws RESULT_TOO_LARGE for more buckets than OpenSearch allows */
 export function shapeBuckets(shape: BucketShape, of: BucketsOf): JsonValue {
-  checkCount(of.rows.length);
   switch (shape.kind) {
     case 'root':
     case 'filter': {
@@ -58,11 +58,12 @@ export function shapeBuckets(shape: BucketShape, of: BucketsOf): JsonValue {
   }
 }
 
-function checkCount(count: number): void {
+/** @throws RESULT_TOO_LARGE for more buckets in an answer than OpenSearch allows */
+export function checkBucketCount(count: number): void {
   if (count <= maxBuckets) return;
   fail(
     'RESULT_TOO_LARGE',
-    `An aggregation has more than ${maxBuckets.toLocaleString('en')} buckets. Use a larger interval or a smaller "size".`,
+    `The aggregations have more than ${maxBuckets.toLocaleString('en')} buckets. Use a larger interval or a smaller "size".`,
     {
       argument: 'query',
     },
@@ -154,7 +155,7 @@ function histogramAnswer(shape: Extract<BucketShape, { kind: 'histogram' }>, { r
     const row = byStep.get(step);
     if ((row?.docCount ?? 0) < shape.minDocCount) return [];
     const key = row === undefined ? start(step) : Number(row.keys[0]);
-    return [[String(key), { key, doc_count: row?.docCount ?? 0, ...below([key], row) }]];
+    return [[doubleText(key), { key, doc_count: row?.docCount ?? 0, ...below([key], row) }]];
   });
   return { buckets: shape.keyed ? Object.fromEntries(buckets) : buckets.map(([, bucket]) => bucket) };
 }
@@ -170,7 +171,7 @@ function fill(
   const filled: number[] = [];
   for (let step = first; step <= last; step = next(step)) {
     filled.push(step);
-    checkCount(filled.length);
+    checkBucketCount(filled.length);
   }
   return filled;
 }

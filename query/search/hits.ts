@@ -35,8 +35,13 @@ export function hitShaper(
 }
 
 /** What is null is not there, as in a document that was stored without it. */
-function sourceShaper({ names, includes, excludes }: SourceColumns): (values: JsonValue[]) => JsonValue | undefined {
-  if (excludes.includes('*')) return () => undefined;
+function sourceShaper({
+  shown,
+  names,
+  includes,
+  excludes,
+}: SourceColumns): (values: JsonValue[]) => JsonValue | undefined {
+  if (!shown) return () => undefined;
   const isIncluded = pathMatcher(includes);
   const isExcluded = pathMatcher(excludes);
   const whole = includes.length === 0 && excludes.length === 0;
@@ -47,11 +52,26 @@ function sourceShaper({ names, includes, excludes }: SourceColumns): (values: Js
   };
 }
 
+const maxKnownPaths = 10_000;
+
 /** Whether a pattern names the path itself. */
 function pathMatcher(patterns: string[]): (path: string) => boolean {
   const matchers = patterns.map(globMatcher);
-  return (path) => matchers.some((matches) => matches(path));
+  // The paths of one hit are those of the next.
+  const known = new Map<string, boolean>();
+  return (path) => {
+    let isNamed = known.get(path);
+    if (isNamed === undefined) {
+      isNamed = matchers.some((matches) => matches(path));
+      if (known.size < maxKnownPaths) known.set(path, isNamed);
+    }
+    return isNamed;
+  };
 }
+
+/** OpenSearch leaves these out of lists. */
+const isEmptyObject = (value: JsonValue): boolean =>
+  value !== null && typeof value === 'object' && !Array.isArray(value) && Object.keys(value).length === 0;
 
 function pruned(
   value: JsonValue,
@@ -60,7 +80,12 @@ function pruned(
   isIncluded: (path: string) => boolean,
   isExcluded: (path: string) => boolean,
 ): JsonValue | undefined {
-  if (value === null || typeof value !== 'object' || Array.isArray(value)) return included ? value : undefined;
+  if (Array.isArray(value)) {
+    const kept = value.map((item) => pruned(item, path, included, isIncluded, isExcluded));
+    const rest = kept.filter((item): item is JsonValue => item !== undefined && !isEmptyObject(item));
+    return rest.length === 0 && !included ? undefined : rest;
+  }
+  if (value === null || typeof value !== 'object') return included ? value : undefined;
   const kept = Object.entries(value).flatMap(([key, inner]) => {
     const at = path === '' ? key : `${path}.${key}`;
     if (isExcluded(at)) return [];

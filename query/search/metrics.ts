@@ -1,7 +1,10 @@
 /** The figures of metrics in OpenSearch's shape. */
+
+import { inZone } from '../languages/opensearch/date-math.js';
+import { doubleText } from '../languages/opensearch/figures.js';
 import type { MetricNode } from '../languages/opensearch/search-plans.js';
 import type { JsonValue } from '../result.js';
-import { inZone, toMillis } from './moments.js';
+import { toMillis } from './moments.js';
 
 type Answer = Record<string, JsonValue>;
 
@@ -31,7 +34,7 @@ export function metricAnswer(metric: MetricNode, figure: (column: string) => Jso
     case 'percentiles': {
       const named = metric.percents!.map((percent, index) => ({ key: percent, value: values[index] ?? null }));
       if (!metric.keyed) return { values: named };
-      return { values: Object.fromEntries(named.map(({ key, value }) => [withFraction(key), value])) };
+      return { values: Object.fromEntries(named.map(({ key, value }) => [doubleText(key), value])) };
     }
   }
 }
@@ -47,6 +50,3 @@ function toFigure(value: JsonValue, isDate: boolean): JsonValue {
   if (value === 'NaN' || value === null) return null;
   return isDate && typeof value === 'string' && value.includes('T') ? toMillis(value) : value;
 }
-
-/** OpenSearch writes the percents of its keys with a fraction: `95.0`. */
-const withFraction = (percent: number): string => (Number.isInteger(percent) ? `${percent}.0` : String(percent));

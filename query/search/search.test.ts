@@ -1,16 +1,10 @@
 /** Searches in OpenSearch's DSL: what PostgreSQL answers is what a real OpenSearch answers over the same documents. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { datasets, findDataset } from '../../datasets/index.js';
-import { createTestPlatform, type TestPlatform } from '../../tests/setup/database.js';
+import { findDataset } from '../../datasets/index.js';
 import { ingest } from '../../tests/setup/events.js';
 import { findOpenSearch } from '../../tests/setup/opensearch.js';
-import type { SearchSummary } from '../engines/engine.js';
-import { runPlan } from '../engines/postgres/run.js';
+import { type Answer, comparable, openSearchBench, type SearchBench } from '../../tests/setup/search-bench.js';
 import { prepareSearch } from '../languages/opensearch/search.js';
-import { answerSearch } from './answer.js';
-
-// biome-ignore lint/suspicious/noExplicitAny: the shape follows from the search
-type Answer = any;
 
 const openSearch = await findOpenSearch();
 const severities = ['critical', 'high', 'medium', 'low', 'info'];
@@ -25,68 +19,14 @@ const events = Array.from({ length: 240 }, (_, index) => ({
   message: ['Login failed for user Zoé', 'login ok, session opened', 'Disk full: 99% of /var', 'a.b_c FAILED-login'][
     index % 4
   ],
+  ...(index % 40 === 0 && { request: { method: 'GET', size: index }, tags: [{ name: 'x', rank: 1 }, { rank: 2 }] }),
 }));
 
-let platform: TestPlatform;
-let index = '';
-
+let bench: SearchBench;
 beforeAll(async () => {
-  platform = await createTestPlatform();
-  const [org] = platform.orgs;
-  await ingest(platform.platform, org, 'logs', events);
-  if (openSearch !== undefined) index = await loadNative();
+  bench = await openSearchBench(openSearch, events);
 });
-
-afterAll(async () => {
-  await platform?.close();
-  await openSearch?.drop();
-});
-
-async function ours(search: unknown): Promise<Answer> {
-  const pool = platform.platform.postgres.queryPool;
-  const prepared = prepareSearch(JSON.stringify(search), findDataset('logs')!);
-  const hits: Answer[] = [];
-  let summary: SearchSummary | undefined;
-  const options = { orgId: platform.orgs[0].orgId, timeoutMs: 20_000 };
-  for await (const batch of answerSearch((plan, more) => runPlan(pool, plan, more), prepared.search, options)) {
-    for (const row of batch.rows) hits.push(Object.fromEntries(batch.columns.map(({ name }, at) => [name, row[at]])));
-    summary = batch.search ?? summary;
-  }
-  return { hits, ...summary };
-}
-
-/** The same events in an index as OpenSearch's users would map it. */
-async function loadNative(): Promise<string> {
-  const all = await ours({ size: 1000 });
-  const name = `${openSearch!.settings.OPENSEARCH_PREFIX}native`;
-  const keyword = { type: 'keyword' };
-  await openSearch!.request('PUT', `/${name}`, {
-    settings: {
-      number_of_shards: 1,
-      number_of_replicas: 0,
-      analysis: {
-        analyzer: { words: { type: 'custom', tokenizer: 'words', filter: ['lowercase'] } },
-        tokenizer: { words: { type: 'pattern', pattern: '[^\\p{L}\\p{N}]+' } },
-      },
-    },
-    mappings: {
-      properties: {
-        timestamp: { type: 'date' },
-        source_ip: { type: 'ip' },
-        source_port: { type: 'long' },
-        bytes_in: { type: 'long' },
-        message: { type: 'text', analyzer: 'words', fields: { keyword } },
-        severity: keyword,
-        event_type: keyword,
-        host: keyword,
-      },
-    },
-  });
-  const lines = all.hits.flatMap(({ _id, _source }: Answer) => [{ index: { _id } }, _source]);
-  const body = `${lines.map((line: Answer) => JSON.stringify(line)).join('\n')}\n`;
-  await openSearch!.request('POST', `/${name}/_bulk?refresh=true`, body);
-  return name;
-}
+afterAll(() => bench?.close());
 
 const byTime = [{ timestamp: 'desc' }];
 
@@ -200,6 +140,30 @@ const searches: Record<string, unknown> = {
   'a bounded count': { size: 0, track_total_hits: 17 },
   'no count': { size: 1, sort: byTime, track_total_hits: false },
   'parts of the source': { sort: byTime, size: 3, _source: ['host', 'sev*'] },
+  'the source by its paths': { sort: byTime, size: 300, _source: ['attributes.request.m*', 'attributes.tags.name'] },
+  'the source without some paths': {
+    sort: byTime,
+    size: 300,
+    _source: { excludes: ['attributes.request.*', 'attributes.tags.rank'] },
+  },
+  'a source without anything': { sort: byTime, size: 3, _source: { excludes: ['*'] } },
+  'the source of one path and not below': {
+    sort: byTime,
+    size: 300,
+    _source: { includes: ['attributes'], excludes: ['*.size', 'attributes.tags'] },
+  },
+  'a source of nothing that is there': { sort: byTime, size: 3, _source: 'nothing' },
+  'a source of an empty list': { sort: byTime, size: 3, _source: [] },
+  'addresses in a range': {
+    query: { range: { source_ip: { gt: '10.0.1.3', lte: '10.0.2.0' } } },
+    sort: byTime,
+    size: 300,
+  },
+  'nothing optional, and at least one of it': {
+    query: { bool: { filter: { term: { host: 'web-1' } }, minimum_should_match: 1 } },
+    sort: byTime,
+    size: 300,
+  },
   'the source without some': { sort: byTime, size: 3, _source: { excludes: ['message', '*_ip', 'attributes'] } },
   'no source': { sort: byTime, size: 3, _source: false },
 };
@@ -340,31 +304,89 @@ const aggregations: Record<string, unknown> = {
       aggs: { newest: { top_hits: { size: 2, sort: [{ timestamp: 'desc' }], _source: ['host', 'timestamp'] } } },
     },
   },
+  'top hits in deep buckets': {
+    a: {
+      terms: { field: 'severity', size: 2 },
+      aggs: {
+        b: {
+          filters: { filters: { one: { term: { host: 'web-1' } }, none: { match_none: {} } } },
+          aggs: {
+            c: {
+              histogram: { field: 'bytes_in', interval: 400 },
+              aggs: {
+                d: {
+                  date_range: { field: 'timestamp', ranges: [{ from: '2026-01-31' }] },
+                  aggs: { t: { top_hits: { size: 1, from: 1, sort: [{ timestamp: 'asc' }], _source: 'host' } } },
+                },
+              },
+            },
+          },
+        },
+      },
+    },
+  },
+  'gaps around both switches of the clocks': {
+    a: {
+      date_histogram: {
+        field: 'timestamp',
+        calendar_interval: 'day',
+        time_zone: 'Europe/Berlin',
+        extended_bounds: { min: '2026-01-25', max: '2026-11-05' },
+      },
+    },
+    w: {
+      date_histogram: {
+        field: 'timestamp',
+        calendar_interval: 'week',
+        time_zone: 'America/New_York',
+        extended_bounds: { min: '2025-01-25', max: '2026-11-05' },
+      },
+    },
+    h: {
+      date_histogram: {
+        field: 'timestamp',
+        calendar_interval: 'hour',
+        time_zone: 'Europe/Berlin',
+        extended_bounds: { min: '2026-01-25', max: '2026-04-01' },
+      },
+    },
+    q: {
+      date_histogram: {
+        field: 'timestamp',
+        calendar_interval: 'quarter',
+        time_zone: 'Europe/Berlin',
+        extended_bounds: { min: '2024-01-25', max: '2027-11-05' },
+      },
+    },
+  },
+  'ranges in the order of their bounds': {
+    a: {
+      range: { field: 'bytes_in', ranges: [{ from: 500 }, { from: 100, to: 500 }, { to: 20_000_000 }, { to: 100 }] },
+    },
+    d: {
+      date_range: {
+        field: 'timestamp',
+        time_zone: 'Europe/Berlin',
+        keyed: true,
+        ranges: [{ from: '2026-02-01' }, { to: '2026-02-01' }],
+      },
+    },
+  },
+  'steps by name': { a: { histogram: { field: 'source_port', interval: 10, keyed: true } } },
   'top hits of all': { newest: { top_hits: { size: 1, sort: [{ timestamp: 'desc' }], _source: false } } },
 };
 
-/** Without what the two cannot agree on: names of indexes, and the figure that OpenSearch writes for no figure. */
-function comparable(answer: Answer): Answer {
-  const text = JSON.stringify(answer, (key, value) => {
-    if (key === '_index' || key === 'attributes' || (key === '_source' && value === null)) return undefined;
-    return Math.abs(value) === 2 ** 63 ? null : value;
-  });
-  return JSON.parse(text);
-}
-
 describe.skipIf(!openSearch)('PostgreSQL answers as OpenSearch does', () => {
   test.each(Object.entries(searches))('%s', async (_name, search) => {
-    const [mine, { hits }] = await Promise.all([
-      ours(search),
-      openSearch!.request('POST', `/${index}/_search`, search),
-    ]);
+    const [mine, { hits }] = await Promise.all([bench.ours(search), bench.native(search)]);
     expect(comparable(mine.hits)).toEqual(comparable(hits.hits));
     expect(mine.total).toEqual(hits.total);
+    expect(mine.maxScore).toEqual(hits.max_score);
   });
 
   test.each(Object.entries(aggregations))('%s', async (_name, aggs) => {
     const search = { size: 0, aggs };
-    const [mine, native] = await Promise.all([ours(search), openSearch!.request('POST', `/${index}/_search`, search)]);
+    const [mine, native] = await Promise.all([bench.ours(search), bench.native(search)]);
     expect(comparable(mine.aggregations)).toEqual(comparable(native.aggregations));
   });
 });
@@ -402,20 +424,108 @@ describe('a search that is wrong is refused with its place', () => {
 });
 
 test('a search finds what is undeclared, and no other organisation’s events', async () => {
-  const [mine, theirs] = platform.orgs;
-  await ingest(platform.platform, theirs, 'logs', [{ timestamp: '2026-01-31T00:00:00Z', host: 'theirs' }]);
-  await ingest(platform.platform, mine, 'logs', [
-    { timestamp: '2027-01-31T00:00:00Z', host: 'odd', request: { method: 'PUT', size: 12 } },
+  const [mine, theirs] = bench.orgs;
+  await ingest(bench.platform, theirs, 'logs', [{ timestamp: '2026-01-31T00:00:00Z', host: 'theirs' }]);
+  await ingest(bench.platform, mine, 'logs', [
+    { timestamp: '2027-01-31T00:00:00Z', host: 'odd', request: { method: 'PUT', size: 12.5 } },
   ]);
-  const odd = await ours({
+  const odd = await bench.ours({
     query: {
       bool: {
-        filter: [{ term: { 'attributes.request.method': 'PUT' } }, { range: { 'attributes.request.size': { gt: 9 } } }],
+        filter: [
+          { term: { 'attributes.request.method': 'PUT' } },
+          { range: { 'attributes.request.size': { gt: 9 } } },
+          { term: { 'attributes.request.size': 12.5 } },
+          { terms: { 'attributes.request.size': [1, 12.5] } },
+        ],
       },
     },
   });
   expect(odd.hits.map((hit: Answer) => hit._source.host)).toEqual(['odd']);
   expect(odd.hits[0]).toMatchObject({ _index: 'securewatch-logs-2027.01', _score: 1 });
-  expect((await ours({ query: { term: { host: 'theirs' } } })).total).toEqual({ value: 0, relation: 'eq' });
-  expect(datasets.length).toBeGreaterThan(0);
+  expect((await bench.ours({ query: { term: { host: 'theirs' } } })).total).toEqual({ value: 0, relation: 'eq' });
+});
+
+test('events that lie less than a millisecond apart are each on one page', async () => {
+  const [, org] = bench.orgs;
+  const instants = Array.from(
+    { length: 25 },
+    (_, index) => `2020-01-01T00:00:00.123${String(index * 37).padStart(3, '0')}Z`,
+  );
+  await ingest(
+    bench.platform,
+    org,
+    'logs',
+    instants.map((timestamp, index) => ({ timestamp, source_id: `m${index}` })),
+  );
+  for (const order of ['asc', 'desc']) {
+    const seen: string[] = [];
+    for (let after: unknown; ; ) {
+      const { hits } = await bench.ours(
+        {
+          size: 4,
+          sort: [{ timestamp: order }],
+          query: { range: { timestamp: { lt: '2021' } } },
+          ...(after ? { search_after: after } : {}),
+        },
+        { org },
+      );
+      if (hits.length === 0) break;
+      seen.push(...hits.map((hit: Answer) => hit._source.timestamp));
+      after = hits.at(-1).sort;
+    }
+    const all = instants.map((at) => at.replace(/0+Z$/, 'Z'));
+    expect(seen).toEqual(order === 'asc' ? all : all.toReversed());
+  }
+});
+
+test('date math in a zone goes by its clocks, on both sides of a switch', async () => {
+  const [, org] = bench.orgs;
+  const count = async (gte: string, lt: string, now: string): Promise<number> =>
+    (
+      await bench.ours(
+        { size: 0, query: { range: { timestamp: { gte, lt, time_zone: 'Europe/Berlin' } } } },
+        { org, now },
+      )
+    ).total.value;
+  const stamps = ['2026-03-27T22:59:59Z', '2026-03-27T23:00:00Z', '2026-03-29T21:59:59Z', '2026-03-29T22:00:00Z'];
+  await ingest(
+    bench.platform,
+    org,
+    'logs',
+    stamps.map((timestamp) => ({ timestamp })),
+  );
+  // Half past midnight in Berlin on the day after the clocks went forward.
+  const now = '2026-03-29T22:30:00Z';
+  expect(await count('now-2d/d', 'now/d', now)).toBe(2);
+  expect(await count('now/d', 'now/d+1d', now)).toBe(1);
+  expect(await count('now-1M/M', 'now/M', now)).toBe(0);
+  expect(await count('2026-03-27||/d', '2026-03-28||/d', now)).toBe(1);
+});
+
+test('an answer has no more buckets than OpenSearch allows, all of its aggregations together', async () => {
+  const years = {
+    date_histogram: { field: 'timestamp', calendar_interval: 'day', extended_bounds: { min: '1900', max: '2020' } },
+  };
+  await expect(bench.ours({ size: 0, aggs: { a: years } })).resolves.toBeDefined();
+  const refusal = { code: 'RESULT_TOO_LARGE' };
+  await expect(bench.ours({ size: 0, aggs: { a: years, b: years } })).rejects.toMatchObject(refusal);
+  const seconds = { histogram: { field: 'bytes_in', interval: 1, extended_bounds: { min: 0, max: 1e15 } } };
+  await expect(bench.ours({ size: 0, aggs: { a: seconds } })).rejects.toMatchObject(refusal);
+});
+
+test('all parts of a search see the same events, whatever is stored meanwhile', async () => {
+  const [, org] = bench.orgs;
+  const search = { size: 1_000, aggs: { n: { value_count: { field: '_id' } } } };
+  const stored = Array.from({ length: 20 }, (_, index) => ({ timestamp: `2026-05-01T00:00:${10 + index}Z` }));
+  let isStoring = true;
+  const storing = (async () => {
+    for (const event of stored) await ingest(bench.platform, org, 'logs', [event]);
+    isStoring = false;
+  })();
+  while (isStoring) {
+    const { hits, total, aggregations } = await bench.ours(search, { org });
+    expect([total.value, aggregations.n.value]).toEqual([hits.length, hits.length]);
+  }
+  await storing;
 });

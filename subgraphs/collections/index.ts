@@ -2,7 +2,7 @@
 import { datasets } from '../../datasets/index.js';
 import { usageReferences } from '../../platform/graphql/quota-use.js';
 import type { Subgraph } from '../../platform/subgraph.js';
-import { checkQuery, type Engines, enginesOf, prepareQuery, runQuery } from '../../query/index.js';
+import { checkQuery, type Engines, enginesAnswer, enginesOf, prepareQuery, runQuery } from '../../query/index.js';
 import type { QueryEngine } from './definition.js';
 import { Entries } from './entries.js';
 import { CollectionsResolver } from './resolver.js';
@@ -26,7 +26,8 @@ export const collections: Subgraph = {
     const { postgres, redis, pubsub, cursors, clock, logger } = platform;
     const store = new CollectionsStore(postgres);
     const entries = new Entries(redis, logger);
-    const engine = queryEngine(enginesOf(platform));
+    const engines = enginesOf(platform);
+    const engine = queryEngine(engines);
     const service = new CollectionsService(store, entries, engine, pubsub, clock);
     const resolver = new CollectionsResolver(service, cursors, pubsub);
     let worker: CollectionsWorker | undefined;
@@ -49,7 +50,7 @@ export const collections: Subgraph = {
         return [worker];
       },
       events: { 'collections.changed': async () => worker?.wake() },
-      health: () => postgres.ping(),
+      health: async () => (await postgres.ping()) && enginesAnswer(engines),
       close: async () => entries.close(),
     };
   },

@@ -1,7 +1,7 @@
 /** jobs: queries that run in the background, their progress and their results. */
 import { usageReferences } from '../../platform/graphql/quota-use.js';
 import type { Subgraph } from '../../platform/subgraph.js';
-import { enginesOf } from '../../query/index.js';
+import { enginesAnswer, enginesOf } from '../../query/index.js';
 import { JobsResolver } from './resolver.js';
 import { JobsService } from './service.js';
 import { ResultStore } from './store/chunks.js';
@@ -28,7 +28,7 @@ export const jobs: Subgraph = {
       subscriptions: { jobProgress: (args, context) => resolver.openProgress(args, context) },
       startWorkers: async () => [startJobsWorker(platform)],
       events: ringing.events,
-      health: () => postgres.ping(),
+      health: async () => (await postgres.ping()) && enginesAnswer(engines),
       close: ringing.close,
     };
   },

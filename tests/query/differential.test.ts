@@ -1,6 +1,6 @@
 /**
  * Random plans over random events: every engine gives what a naive evaluator gives, and the optimised plan means what the
- * plan does. `HARBORWATCH_SEED` runs one plan again.
+ * plan does. `HARBORWATCH_SEED=7` runs one plan again, `HARBORWATCH_SEED=100-199` a hundred.
  */
 import pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -13,6 +13,7 @@ import { optimize } from '../../query/plan/optimize/index.js';
 import { orderOf } from '../../query/plan/order.js';
 import { printPlan } from '../../query/plan/print.js';
 import type { Plan } from '../../query/plan/types.js';
+import { findOpenSearch } from '../setup/opensearch.js';
 import { evaluate, valueIn } from './evaluator/evaluate.js';
 import { compareByKeys, type Row } from './evaluator/rows.js';
 import { Overflow, toJson } from './evaluator/values.js';
@@ -23,11 +24,12 @@ import { randomPlan } from './random/plans.js';
 import { Random } from './random/random.js';
 import { shrink } from './random/shrink.js';
 
+const openSearch = await findOpenSearch();
 const plans = process.env.HARBORWATCH_DEEP ? 20_000 : 500;
 /** How many plans share an organisation with the same events. */
 const plansPerOrg = 50;
 const events = 24;
-const timeoutMs = 10_000;
+const timeoutMs = 30_000;
 /** How many wrong answers are made small and shown. */
 const maxExplained = 5;
 
@@ -47,7 +49,7 @@ let pool: pg.Pool;
 let ways: Way[];
 
 beforeAll(async () => {
-  bench = await openBench();
+  bench = await openBench(openSearch);
   pool = new pg.Pool({ connectionString: bench.test.env.DATABASE_QUERY_URL!, max: 1 });
   const engines = [...bench.engines].map(
     ([name, each]): Way => ({
@@ -148,7 +150,7 @@ async function explain(seed: number, plan: Plan, way: Way, world: World): Promis
 
 it(`${plans} random plans are answered by every engine as by the evaluator`, async () => {
   const only = process.env.HARBORWATCH_SEED;
-  const [first, last] = only === undefined ? [0, plans - 1] : [Number(only), Number(only)];
+  const [first = 0, last = first] = (only ?? `0-${plans - 1}`).split('-').map(Number);
   let world: World | undefined;
   let answered = 0;
   let faults = 0;

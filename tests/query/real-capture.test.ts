@@ -3,7 +3,10 @@ import { existsSync, readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { JsonValue, QueryLanguage } from '../../query/index.js';
+import { findOpenSearch } from '../setup/opensearch.js';
 import { ask, type Bench, openBench, orgWith } from './harness/engines.js';
+
+const openSearch = await findOpenSearch();
 
 const capture = '../shared/data/windows_rubeus_capture.ndjson.gz';
 
@@ -32,7 +35,7 @@ describe.skipIf(!existsSync(capture))('a real Windows capture (skipped where it 
   let org: Awaited<ReturnType<typeof orgWith>>;
 
   beforeAll(async () => {
-    bench = await openBench();
+    bench = await openBench(openSearch);
     const lines = gunzipSync(readFileSync(capture)).toString('utf8').trim().split('\n');
     org = await orgWith(bench, new Map([['security_events', lines.map((line): JsonValue => JSON.parse(line))]]));
   });

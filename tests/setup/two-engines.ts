@@ -1,14 +1,15 @@
 /** The same events in PostgreSQL and in OpenSearch, and the same question to both. */
 import pg from 'pg';
-import { datasets } from '../../datasets/index.js';
-import type { Identity } from '../../platform/identity.js';
+import { datasets, findDataset } from '../../datasets/index.js';
 import { HarborwatchError } from '../../platform/errors.js';
+import type { Identity } from '../../platform/identity.js';
 import type { RunOptions } from '../../query/engines/engine.js';
 import { Freshness } from '../../query/engines/opensearch/freshness.js';
 import { type OpenSearchEngine, runOnOpenSearch } from '../../query/engines/opensearch/run.js';
 import { runPlan } from '../../query/engines/postgres/run.js';
 import { type Batch, prepareQuery, type QueryLanguage } from '../../query/index.js';
-import type { Plan } from '../../query/plan/types.js';
+import { scan } from '../../query/plan/build.js';
+import type { Plan, PlanColumn } from '../../query/plan/types.js';
 import type { JsonValue, ResultColumn } from '../../query/result.js';
 import { startIndexWorker } from '../../subgraphs/events/worker.js';
 import { createTestDatabase } from './database.js';
@@ -65,6 +66,12 @@ export async function planOf(language: QueryLanguage, text: string): Promise<Pla
   throw new Error(`No plan: ${text}`);
 }
 
+/** All of a dataset: the events' ids and these columns. */
+export function eventsOf(dataset: string, columns: PlanColumn[] = []): Plan {
+  const { timeColumn } = findDataset(dataset)!;
+  return scan({ dataset, timeColumn, nullStrings: false, columns: [{ name: '_id', type: 'string' }, ...columns] });
+}
+
 export const now = '2026-11-21T12:00:00Z';
 
 const optionsOf = ({ orgId }: Identity, more: Partial<RunOptions>): RunOptions => ({
@@ -105,6 +112,9 @@ export const onPostgres = ({ postgres }: TwoEngines, plan: Plan, identity: Ident
 export const unordered = (outcome: Outcome): Outcome =>
   'error' in outcome
     ? outcome
-    : { columns: outcome.columns, rows: outcome.rows.toSorted((a, b) => compare(JSON.stringify(a), JSON.stringify(b))) };
+    : {
+        columns: outcome.columns,
+        rows: outcome.rows.toSorted((a, b) => compare(JSON.stringify(a), JSON.stringify(b))),
+      };
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

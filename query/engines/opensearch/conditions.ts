@@ -29,6 +29,8 @@ const nothing: Condition = { query: { match_none: {} }, exact: true };
 /** OpenSearch takes 1,024 of them in a whole query; a text is up to three. */
 const maxClauses = 300;
 const maxTerms = 60_000;
+/** Texts are looked at one by one for each of them, and OpenSearch looks up from that rarely: to see that nobody waits. */
+const maxPatterns = 32;
 /** Levels of brackets: beyond what people write, and far from what OpenSearch refuses. */
 const maxDepth = 20;
 
@@ -67,6 +69,8 @@ const eventId: Field = {
 class Translation {
   readonly #columns: Map<string, Column>;
   #depth = 0;
+  /** How many there may be besides. */
+  patternsLeft = maxPatterns;
 
   constructor(readonly scan: Scan) {
     this.#columns = new Map(findDataset(scan.dataset)!.columns.map((column) => [column.name, column]));
@@ -316,6 +320,7 @@ function pattern(
   const wanted = String(text.value);
   // The wildcard field finds the wrong events for what has a meaning in its patterns, escaped or not.
   if (wanted === '' || wanted.length > 1_000 || (field.column.freeText && /[\\*?]/.test(wanted))) return undefined;
+  if (--translation.patternsLeft < 0) return undefined;
   const glob = make(ignoreCase ? [...wanted].map(foldable).join('') : [...wanted].map(escaped).join(''));
   const like = (name: string) => ({ wildcard: { [name]: { value: glob, case_insensitive: ignoreCase } } });
   if (field.column.freeText) return { query: like(partsField(field.name)), exact: false };

@@ -8,6 +8,8 @@ import type { NativeFigure, NativeGroups, NativeKey } from './native.js';
 import type { Requests } from './request.js';
 
 const groupsPerPage = 5_000;
+/** What the keys of all groups may weigh. */
+const maxKeyBytes = 64 * 1024 * 1024;
 
 // biome-ignore lint/suspicious/noExplicitAny: the shape follows from the request
 type Bucket = any;
@@ -51,9 +53,10 @@ export async function readGroups(requests: Requests, native: NativeGroups, maxGr
     page = await pageAfter(undefined);
   }
   const merged = new Map<string, Group>();
+  let leftBytes = maxKeyBytes;
   while (true) {
-    for (const bucket of page.buckets) addGroup(merged, native, bucket);
-    if (merged.size > maxGroups) throw new Declined();
+    for (const bucket of page.buckets) leftBytes -= addGroup(merged, native, bucket);
+    if (merged.size > maxGroups || leftBytes < 0) throw new Declined();
     if (isLast(page)) return [...merged.values()].map((group) => [...group.keys, ...group.values]);
     page = await pageAfter(page.after_key);
   }
@@ -108,8 +111,8 @@ function checkGuards(found: Bucket): void {
   }
 }
 
-/** Empty strings and strings that are not there are one group where strings are never null. */
-function addGroup(merged: Map<string, Group>, native: NativeGroups, bucket: Bucket): void {
+/** Empty strings and strings that are not there are one group where strings are never null. @returns its keys' weight */
+function addGroup(merged: Map<string, Group>, native: NativeGroups, bucket: Bucket): number {
   const { keys, figures, scan } = native;
   const own = keys.map((key, index) => keyValue(key, bucket.key[`k${index}`], scan.nullStrings));
   const values = figures.map((figure, index) => figureValue(figure, bucket[`m${index}`], bucket.doc_count));
@@ -120,6 +123,7 @@ function addGroup(merged: Map<string, Group>, native: NativeGroups, bucket: Buck
     values:
       before === undefined ? values : values.map((value, index) => join(figures[index]!, before.values[index]!, value)),
   });
+  return id.length;
 }
 
 function keyValue(key: NativeKey, found: JsonValue, nullStrings: boolean): JsonValue {

@@ -34,9 +34,16 @@ export const indexPatterns = (prefix: string, dataset: string): string[] => [
   `${readAlias(prefix, dataset)}-*.*-g*`,
 ];
 
-/** The month and generation in the name of an index; undefined for what is no name of ours. */
-export function parseIndexName(name: string): { month: string | undefined; generation: number } | undefined {
-  const [, part, generation] = /-(anchor|-?\d{4,}\.\d{2})-g(\d+)$/.exec(name) ?? [];
+/** The month and generation in the name of an index; undefined for what is no name of the dataset's. */
+export function parseIndexName(
+  prefix: string,
+  dataset: string,
+  name: string,
+): { month: string | undefined; generation: number } | undefined {
+  const start = `${readAlias(prefix, dataset)}-`;
+  if (!name.startsWith(start)) return undefined;
+  // All of the rest: what lies between could be of an installation whose prefix starts as our names do.
+  const [, part, generation] = /^(anchor|-?\d{4,}\.\d{2})-g(\d+)$/.exec(name.slice(start.length)) ?? [];
   return part === undefined
     ? undefined
     : { month: part === 'anchor' ? undefined : part, generation: Number(generation) };

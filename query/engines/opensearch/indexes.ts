@@ -57,7 +57,7 @@ export class Indexes {
       query: { allow_no_indices: true, ignore_unavailable: true },
     });
     return Object.entries(body).flatMap(([name, { aliases }]) => {
-      const parsed = parseIndexName(name);
+      const parsed = parseIndexName(prefix, dataset.name, name);
       return parsed ? [{ name, ...parsed, isLive: readAlias(prefix, dataset.name) in aliases }] : [];
     });
   }

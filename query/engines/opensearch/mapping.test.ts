@@ -27,10 +27,21 @@ describe('index names', () => {
 
   it('the name of an index tells month and generation, in any year', () => {
     for (const month of ['2026.11', '0001.01', '9999.12', '12026.01', '-0044.03']) {
-      expect(parseIndexName(indexName('p-', 'web_activity', month, 7))).toEqual({ month, generation: 7 });
+      const name = indexName('p-', 'web_activity', month, 7);
+      expect(parseIndexName('p-', 'web_activity', name)).toEqual({ month, generation: 7 });
     }
-    expect(parseIndexName(anchorName('', 'logs', 2))).toEqual({ month: undefined, generation: 2 });
-    expect(parseIndexName('securewatch-logs-2026.11')).toBeUndefined();
+    expect(parseIndexName('', 'logs', anchorName('', 'logs', 2))).toEqual({ month: undefined, generation: 2 });
+    expect(parseIndexName('', 'logs', 'securewatch-logs-2026.11')).toBeUndefined();
+  });
+
+  it('an index of another installation is none, whatever its prefix is', () => {
+    for (const prefix of ['securewatch-logs-', 'p-', 'securewatch-logs-2026.11-', 'harborwatch-website-logs-']) {
+      for (const { name } of datasets) {
+        for (const index of [indexName(prefix, name, '2026.11', 1), anchorName(prefix, name, 1)]) {
+          for (const own of datasets) expect(parseIndexName('', own.name, index)).toBeUndefined();
+        }
+      }
+    }
   });
 });
 

@@ -72,7 +72,7 @@ const rowsOf = ({ scan, query }: Filtered): NativeRows => ({
 });
 
 /** A scan under filters, which may find more than they should: what is found is filtered again then. */
-export function filtered(plan: Plan): Filtered | undefined {
+function filtered(plan: Plan): Filtered | undefined {
   if (plan.op === 'scan') return { scan: plan, ...everything };
   if (plan.op !== 'filter') return undefined;
   const inner = filtered(plan.input);

@@ -1,13 +1,13 @@
 /** The searches of one run, each cut to the organisation's events; every request of the engine is made here. */
 import { fail } from '../../../platform/errors.js';
-import { type Search, SearchRefusal, type SearchRequest } from '../../../platform/search.js';
+import { AnswerTooLarge, type Search, SearchRefusal, type SearchRequest } from '../../../platform/search.js';
 import type { RunOptions } from '../engine.js';
 import type { SearchQuery } from './conditions.js';
 import { Declined } from './declined.js';
 import { readAlias } from './index-names.js';
 import { metaFields } from './mapping.js';
 
-export interface SearchTarget {
+interface SearchTarget {
   dataset: string;
   query: SearchQuery[];
 }
@@ -20,7 +20,6 @@ export interface RawHit {
 
 export interface RawAnswer {
   timed_out: boolean;
-  _shards: { failed: number };
   hits: { total?: { value: number }; hits: RawHit[] };
   // biome-ignore lint/suspicious/noExplicitAny: the shape follows from the request
   aggregations?: any;
@@ -66,8 +65,8 @@ export class Requests {
   }
 
   /**
-   * @param maxBytes of the answer, AnswerTooLarge beyond
-   * @throws QUERY_TIMEOUT, QUERY_CANCELLED, SERVICE_UNAVAILABLE also where a part of the index did not answer
+   * @param maxBytes of the answer: AnswerTooLarge beyond, where it is told
+   * @throws QUERY_TIMEOUT, QUERY_CANCELLED, SERVICE_UNAVAILABLE also where a part of the index does not answer
    */
   async find({ dataset, query }: SearchTarget, body: object, maxBytes?: number): Promise<RawAnswer> {
     const own = { term: { [metaFields.orgId]: this.options.orgId } };
@@ -75,20 +74,18 @@ export class Requests {
     const { leftMs } = this;
     const answer = await this.#send<RawAnswer>({
       path: view === undefined ? `/${readAlias(this.search.prefix, dataset)}/_search` : '/_search',
+      // Half an answer is none.
+      query: { allow_partial_search_results: false },
       body: {
         ...body,
         query: { bool: { filter: [own, ...query] } },
-        timeout: `${leftMs}ms`,
+        timeout: `${leftMs + 1}ms`,
         // As long as the run may take: its reader may be slow. It is closed before.
         ...(view !== undefined && { pit: { id: view, keep_alive: `${Math.min(leftMs + graceMs, maxKeepAliveMs)}ms` } }),
       },
       ...(maxBytes !== undefined && { maxBytes }),
     });
     if (answer.timed_out) timedOut();
-    // Half an answer is none.
-    if (answer._shards.failed > 0) {
-      fail('SERVICE_UNAVAILABLE', 'A part of the search index did not answer. Try again in a moment.');
-    }
     return answer;
   }
 
@@ -120,6 +117,7 @@ export class Requests {
         async (signal) => (await this.search.request<Body>({ method: 'POST', ...request, timeoutMs, signal })).body,
       );
     } catch (error) {
+      if (error instanceof AnswerTooLarge && request.maxBytes === undefined) throw new Declined();
       if (!(error instanceof SearchRefusal)) throw error;
       if (error.type === 'search_context_missing_exception') {
         fail('SERVICE_UNAVAILABLE', 'The search index was restarted while the query ran. Run the query again.');

@@ -15,7 +15,7 @@ const maxPageRows = 2_000;
 const targetPageBytes = 4 * 1024 * 1024;
 const maxPageBytes = 64 * 1024 * 1024;
 
-export interface Page {
+interface Page {
   rows: JsonValue[][];
   /** Their weight as JSON. */
   bytes: number;

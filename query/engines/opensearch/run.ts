@@ -11,7 +11,7 @@ import { call } from '../../plan/functions/index.js';
 import { bindNow } from '../../plan/now.js';
 import { optimize } from '../../plan/optimize/index.js';
 import type { Expr, Plan, PlanColumn } from '../../plan/types.js';
-import { mapStep, stepsOf, withPlans } from '../../plan/walk.js';
+import { depthOf, mapStep, rewritePlan, stepsOf, withPlans } from '../../plan/walk.js';
 import type { JsonValue } from '../../result.js';
 import type { Batch, RunOptions } from '../engine.js';
 import { runPlan } from '../postgres/run.js';
@@ -25,6 +25,8 @@ import { readRows } from './rows.js';
 /** What a native part may give to the rest of its plan. */
 const maxRows = 100_000;
 const maxBytes = 64 * 1024 * 1024;
+/** Plans are cut by recursion; PostgreSQL tells what is too deep for it too. */
+const maxDepth = 1_000;
 /** The rest of a plan that makes each row of one row is run on about so much at once. */
 const rowsPerRun = 5_000;
 const bytesPerRun = 4 * 1024 * 1024;
@@ -74,14 +76,15 @@ interface Run extends OpenSearchEngine {
 /** @throws Declined */
 async function* answer(run: Run, plan: Plan): AsyncGenerator<Batch, void> {
   const { requests, freshness, options } = run;
+  if (depthOf(plan) > maxDepth) throw new Declined();
   const { rest, parts } = cut(plan);
   const datasets = new Set(parts.values().map(({ native }) => native.scan.dataset));
   for (const dataset of datasets) {
     const isWhole = await requests.bounded((signal) => freshness.reach(options.orgId, dataset, signal));
     if (!isWhole) throw new Declined();
-    // What is read twice is read of one moment.
-    if (parts.size > 1) await requests.fix(dataset);
   }
+  // What is read twice is read of one moment.
+  if (parts.size > 1) for (const dataset of datasets) await requests.fix(dataset);
   const only = parts.size === 1 ? [...parts][0]! : undefined;
   if (only !== undefined && only[1].native.kind === 'rows' && isRowWise(rest, only[0])) {
     yield* streamRows(run, { rest, leaf: only[0], native: only[1].native });
@@ -182,7 +185,8 @@ async function readParts(requests: Requests, parts: Map<Plan, Part>): Promise<Ma
   return found;
 }
 
-const rowNumber: PlanColumn = { name: '', type: 'long' };
+/** No column of a dataset has this name. */
+const rowNumber: PlanColumn = { name: '#row', type: 'long' };
 
 /** Rows of documents as a step of the plan: in their order, and with JSON made of the text that keeps its digits. */
 function rowsPlan(columns: PlanColumn[], rows: JsonValue[][]): Plan {
@@ -201,8 +205,5 @@ function rowsPlan(columns: PlanColumn[], rows: JsonValue[][]): Plan {
   );
 }
 
-function replaceLeaves(plan: Plan, found: ReadonlyMap<Plan, Plan>): Plan {
-  const visit = (step: Plan): Plan =>
-    found.get(step) ?? mapStep(step, { input: visit, expr: (expr) => withPlans(expr, visit) });
-  return visit(plan);
-}
+const replaceLeaves = (plan: Plan, found: ReadonlyMap<Plan, Plan>): Plan =>
+  rewritePlan(plan, { step: (step) => found.get(step) ?? step });

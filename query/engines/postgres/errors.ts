@@ -3,6 +3,7 @@
  * column, and without a word about schemas, roles, policies or other tables.
  */
 import { type ErrorCode, HarborwatchError } from '../../../platform/errors.js';
+import { brief } from '../../brief.js';
 import type { SqlQuery, TextPosition } from '../../prepared-query.js';
 import { indexInSource, SourceText } from '../../source-text.js';
 import { didYouMean } from '../../suggest.js';
@@ -114,7 +115,7 @@ function unknownTable(message: string, query: SqlQuery): string {
 /** The database's message as a sentence, or a plain one where it might tell of what lies behind. */
 function safe(message: string): string {
   if (internals.test(message)) return refused;
-  const text = message.charAt(0).toUpperCase() + message.slice(1);
+  const text = brief(message.charAt(0).toUpperCase() + message.slice(1));
   return /[.?!]$/.test(text) ? text : `${text}.`;
 }
 

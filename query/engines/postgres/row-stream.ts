@@ -68,15 +68,25 @@ export class RowStream implements Submittable {
 
   /** A piece of the wire holds many rows: some come after the socket was told to wait. */
   handleDataRow({ fields }: { fields: (string | null)[] }): void {
+    if (this.#error !== undefined) return;
+    try {
+      this.#rows.push(this.#parsed(fields));
+    } catch (error) {
+      // Thrown from here it would end the process.
+      this.handleError(error as Error);
+    }
+    if (this.#rows.length < this.#wanted) return;
+    this.#connection?.stream.pause();
+    this.#wake();
+  }
+
+  #parsed(fields: (string | null)[]): JsonValue[] {
     const row: JsonValue[] = new Array(fields.length);
     for (let i = 0; i < fields.length; i++) {
       const text = fields[i]!;
       row[i] = text === null ? null : this.#parsers[i]!(text);
     }
-    this.#rows.push(row);
-    if (this.#rows.length < this.#wanted) return;
-    this.#connection?.stream.pause();
-    this.#wake();
+    return row;
   }
 
   handleCommandComplete(): void {}

@@ -5,6 +5,7 @@ import type { Plan } from '../../plan/types.js';
 import type { PlanQuery, SqlQuery } from '../../prepared-query.js';
 import type { JsonValue, ResultColumn } from '../../result.js';
 import type { Batch, RunOptions } from '../engine.js';
+import { planError } from './errors.js';
 import { type RowField, RowStream } from './row-stream.js';
 import { beginReadOnly } from './session.js';
 import { planStatement, type Statement, textStatement } from './statement.js';
@@ -30,6 +31,24 @@ export const runQuery = (pool: Pool, query: SqlQuery | PlanQuery, options: RunOp
 export const runPlan = (pool: Pool, plan: Plan, options: RunOptions): AsyncGenerator<Batch, void> =>
   runStatement(pool, () => planStatement(plan, options), options);
 
+/** The same for plans that belong together: `work` runs them one after the other, and all of them see the same rows. */
+export async function* runPlans(
+  pool: Pool,
+  options: RunOptions,
+  work: (run: (plan: Plan) => AsyncGenerator<Batch, void>) => AsyncGenerator<Batch, void>,
+): AsyncGenerator<Batch, void> {
+  const run = new Run(pool, options);
+  try {
+    await run.open();
+    yield* work((plan) => batchesOf(run, planStatement(plan, options)));
+    await run.end();
+  } catch (error) {
+    throw run.stopError() ?? planError(error);
+  } finally {
+    await run.close();
+  }
+}
+
 async function* runStatement(
   pool: Pool,
   makeStatement: () => Statement,
@@ -38,22 +57,27 @@ async function* runStatement(
   const statement = makeStatement();
   const run = new Run(pool, options);
   try {
-    await run.open(statement);
-    let size = Math.min(firstBatchRows, run.batchRows);
-    let columns: ResultColumn[] | undefined;
-    while (true) {
-      const { rows, fields, bytes } = await run.fetch(size);
-      const isFirst = columns === undefined;
-      columns ??= statement.columns ?? resultColumns(fields);
-      if (rows.length > 0 || isFirst) yield { columns, rows };
-      if (rows.length < size) break;
-      size = Math.max(1, Math.min(run.batchRows, Math.floor((targetBatchBytes * rows.length) / Math.max(1, bytes))));
-    }
+    await run.open();
+    yield* batchesOf(run, statement);
     await run.end();
   } catch (error) {
     throw run.stopError() ?? statement.errorOf(error);
   } finally {
     await run.close();
+  }
+}
+
+async function* batchesOf(run: Run, statement: Statement): AsyncGenerator<Batch, void> {
+  run.start(statement);
+  let size = Math.min(firstBatchRows, run.batchRows);
+  let columns: ResultColumn[] | undefined;
+  while (true) {
+    const { rows, fields, bytes } = await run.fetch(size);
+    const isFirst = columns === undefined;
+    columns ??= statement.columns ?? resultColumns(fields);
+    if (rows.length > 0 || isFirst) yield { columns, rows };
+    if (rows.length < size) break;
+    size = Math.max(1, Math.min(run.batchRows, Math.floor((targetBatchBytes * rows.length) / Math.max(1, bytes))));
   }
 }
 
@@ -91,7 +115,7 @@ class Run {
     this.batchRows = Math.max(1, options.batchRows ?? 1_000);
   }
 
-  async open(statement: Statement): Promise<void> {
+  async open(): Promise<void> {
     const { signal, timeoutMs } = this.options;
     if (signal?.aborted === true) this.#stop('CANCELLED');
     signal?.addEventListener('abort', this.#onAbort, { once: true });
@@ -109,7 +133,11 @@ class Run {
     client.on('error', this.#onError);
     await this.#orStopped(beginReadOnly(client, this.options));
     client.connection.stream.on('data', this.#onData);
-    this.#stream = client.query(new RowStream(statement));
+  }
+
+  /** Asks the next statement, after the last row of the one before. */
+  start(statement: Statement): void {
+    this.#stream = this.#client!.query(new RowStream(statement));
   }
 
   async fetch(size: number): Promise<Fetched> {

@@ -20,7 +20,7 @@ export interface SessionOptions {
  * Opens the transaction. Every value is checked here and written as a literal: SET takes no parameters, and the query
  * role may not call set_config().
  *
- * pg_catalog comes first in the search path, so no view can stand in for a built-in function, type or operator; the
+ * All statements of it read of one snapshot. pg_catalog comes first in the search path, so no view can stand in for a built-in function, type or operator; the
  * guard refuses dataset names that start with `pg_`, so no catalog can stand in for a dataset. pg_temp is named, and
  * last, because PostgreSQL would otherwise search it first.
  */
@@ -34,7 +34,7 @@ export async function beginReadOnly(client: PoolClient, options: SessionOptions)
     throw new Error('The number of an ingest batch must be a bigint in decimal digits.');
   }
   await client.query(`
-    BEGIN READ ONLY;
+    BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
     SET LOCAL app.org_id = '${orgId}';
     ${ingestBatch === undefined ? '' : `SET LOCAL app.batch_no = '${ingestBatch}';`}
     SET LOCAL search_path = pg_catalog, ${ingestBatch === undefined ? 'q' : 'qb'}, pg_temp;

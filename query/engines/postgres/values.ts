@@ -1,5 +1,7 @@
 /** From PostgreSQL's text format to the JSON values of query/result.ts. */
 import pg from 'pg';
+import { fail } from '../../../platform/errors.js';
+import { parseLargeJson } from '../../../platform/json.js';
 import { type JsonValue, type ResultColumn, type ResultType, uniqueNames } from '../../result.js';
 
 type Parser = (text: string) => JsonValue;
@@ -92,14 +94,34 @@ function bytes(text: string): JsonValue {
   return Buffer.from(text.slice(2), 'hex').toString('base64');
 }
 
-/** Figures of many digits are looked at as they are written, so that large integers keep every digit. */
+/** Deeper values could be read here, and not be written again by those who get them. */
+const maxLevels = 1_000;
+
 function json(text: string): JsonValue {
-  if (!/\d{16}/.test(text)) return JSON.parse(text);
-  return JSON.parse(text, (_key, value, context?: { source?: string }) => {
-    const digits = context?.source;
-    const isLarge = typeof value === 'number' && !Number.isSafeInteger(value);
-    return isLarge && digits !== undefined && /^-?\d+$/.test(digits) ? digits : value;
-  });
+  if (text.length > 2 * maxLevels && levelsOf(text) > maxLevels) {
+    fail('QUERY_FAILED', `A value of the result is nested more than ${maxLevels.toLocaleString('en')} levels deep.`);
+  }
+  return parseLargeJson(text) as JsonValue;
+}
+
+/** How many lists and objects are open at most. */
+function levelsOf(text: string): number {
+  let open = 0;
+  let most = 0;
+  for (let at = 0; at < text.length; at++) {
+    const character = text[at];
+    if (character === '"') at = endOfString(text, at);
+    else if (character === '[' || character === '{') most = Math.max(most, ++open);
+    else if (character === ']' || character === '}') open--;
+  }
+  return most;
+}
+
+/** Where the string that begins at `start` ends. */
+function endOfString(text: string, start: number): number {
+  let at = start + 1;
+  while (at < text.length && text[at] !== '"') at += text[at] === '\\' ? 2 : 1;
+  return at;
 }
 
 function parseArray(text: string, parse: Parser): JsonValue {

@@ -1,6 +1,6 @@
 /** Aggregates of `summarize` and `make-series`: https://learn.microsoft.com/kusto/query/aggregation-functions. */
 import { column, literal } from '../../plan/build.js';
-import { aggregate, aggregates as plain } from '../../plan/functions/index.js';
+import { aggregate, call, aggregates as plain } from '../../plan/functions/index.js';
 import type { Aggregate, ColumnExpr, Expr, NamedExpr, Pick, PlanColumn } from '../../plan/types.js';
 import { made } from './apply.js';
 import { loadKusto } from './kusto.js';
@@ -116,6 +116,9 @@ export class Aggregates {
     // How exactly to count: here it is always exact.
     if (fn === 'dcount') args.splice(1, 1);
     const values = args.map((arg) => context.expression(arg, rows));
+    if ((fn === 'min' || fn === 'max') && values[0]?.type === 'dynamic') {
+      context.fail('QUERY_SYNTAX', args[0]!, `${written}() needs values that have an order, and a dynamic has none.`);
+    }
     const found = made(node, args, () => aggregate(fn, values), context);
     return { kind: 'aggregate', name, ...found, ...(where !== undefined && { where }) };
   }
@@ -148,7 +151,6 @@ export class Aggregates {
       return context.fail('QUERY_NOT_SUPPORTED', node, `${fn}() is not supported here. Use where and take_any().`);
     }
     const isPlain = which === 'ANY';
-    const by = isPlain && args.length > 1 ? literal('long', 0) : undefined;
     const values: { suggested: string | undefined; value: Expr }[] = [];
     for (const [index, arg] of args.entries()) {
       if (arg.kind === 'StarExpression' && (isPlain || index > 0)) {
@@ -175,8 +177,8 @@ export class Aggregates {
     if (!isPlain && first.type === 'dynamic') {
       context.fail('QUERY_SYNTAX', args[0]!, `${fn}() needs values that have an order, and a dynamic has none.`);
     }
-    // One column alone is taken where it is not null.
-    this.all.push({ kind: 'pick', by: by ?? first, which, columns });
+    const by = !isPlain ? first : args.length > 1 ? literal('long', 0) : presence(first);
+    this.all.push({ kind: 'pick', by, which, columns });
     return columns.map(({ name, value }) => ({ name, value: column({ name, type: value.type }) }));
   }
 
@@ -188,6 +190,10 @@ export class Aggregates {
     return this.rows.columns.filter(({ name }) => !left.has(name));
   }
 }
+
+/** Null where there is nothing to take: one column alone is taken where it is neither null nor empty, if it is so at all. */
+const presence = (value: Expr): Expr =>
+  value.type === 'string' ? call('iff', [call('isempty', [value]), literal('long', null), literal('long', 0)]) : value;
 
 /** The plan's aggregate behind a name: itself, the one without its `if`, or the newer one of an older name. */
 function baseOf(written: string): { fn: string; isConditional: boolean } | undefined {

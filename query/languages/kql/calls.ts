@@ -1,6 +1,6 @@
 /** Calls of functions. */
 import { column, literal } from '../../plan/build.js';
-import { call, functions } from '../../plan/functions/index.js';
+import { call, convertedTo, functions } from '../../plan/functions/index.js';
 import type { Expr } from '../../plan/types.js';
 import { nearestName } from '../../suggest.js';
 import { isAggregateCall } from './aggregates.js';
@@ -8,6 +8,7 @@ import { callAt, made } from './apply.js';
 import { loadKusto } from './kusto.js';
 import { literalOf } from './literals.js';
 import { argumentsOf, suggestedName } from './names.js';
+import { typeAt } from './operators/types.js';
 import { windowCall } from './operators/windows.js';
 import { functionObstacle } from './row-wise.js';
 import { nameOf, type SyntaxNode } from './syntax.js';
@@ -37,6 +38,17 @@ const special: Record<string, TranslateCall> = {
       return [literal('string', name!), context.expression(arg, rows)];
     });
     return made(node, [], () => call('bag_pack', pairs), context);
+  },
+  extract: (node, args, rows, context) => {
+    const [pattern, group, text, type] = args;
+    if (type?.kind !== 'TypeOfLiteralExpression' || args.length > 4)
+      return callAt(node, 'extract', args, rows, context);
+    const found = callAt(node, 'extract', [pattern!, group!, text!], rows, context);
+    const [wanted, ...others] = type.lists.Types ?? [];
+    if (wanted === undefined || others.length > 0) {
+      return context.fail('QUERY_SYNTAX', type, 'extract() converts to one type, as in typeof(long).');
+    }
+    return convertedTo(typeAt(wanted, context), found);
   },
   column_ifexists: (node, args, rows, context) => {
     const [name, otherwise] = args;
@@ -68,7 +80,7 @@ export function translateCall(node: SyntaxNode, rows: Rows, context: Context): E
     if (rows.aggregate !== undefined) return rows.aggregate(node);
     return context.fail('QUERY_SYNTAX', node, `${written}() is an aggregate: it stands in summarize.`);
   }
-  const name = olderNames[written] ?? written;
+  const name = Object.hasOwn(olderNames, written) ? olderNames[written]! : written;
   if (Object.hasOwn(special, name)) return special[name]!(node, args, rows, context);
   const fn = known(name);
   if (fn === undefined) return unknown(node, written, context);

@@ -225,7 +225,7 @@ describe('columns have the names that Kusto gives them', () => {
     'Event | project-reorder A*, *, Time',
     'print 1, x = 2, strcat("a")',
   ])('%s', (text) => {
-    const code = language.KustoCode.Parse(text, kustoGlobals(datasets)).Analyze();
+    const code = language.KustoCode.ParseAndAnalyze(text, kustoGlobals(datasets));
     const names = toArray(code.ResultType!.Columns!).map(({ Name }) => Name);
     expect(prepare(text).plan.columns.map(({ name }) => name)).toEqual(names);
   });
@@ -280,7 +280,7 @@ describe('what cannot be answered is refused by name, at its place', () => {
     ['QUERY_SYNTAX', 'Event | summarize Id + count()', 19, '"Id" stands neither in an aggregate nor behind "by".'],
     ['QUERY_SYNTAX', 'Event | summarize count() by attributes.x', 30, 'Rows are not grouped by a dynamic.'],
     ['QUERY_SYNTAX', 'Event | sort by attributes.x', 17, 'A dynamic has no order.'],
-    ['QUERY_SYNTAX', 'Event | project Id, Id', 21, 'already declared'],
+    ['QUERY_SYNTAX', 'Event | project Id, Id', 21, 'made twice'],
     ['QUERY_SYNTAX', 'Event | take -1', 14, 'The number of rows'],
     ['QUERY_SYNTAX', 'let T = Event; print T', 22, '"T" is a table, and a value is expected.'],
     ['QUERY_SYNTAX', 'let f = () { f() }; print f()', 14, ''],

@@ -2,7 +2,9 @@
  * Kusto's own language service: its parser, its checks, its completions and what it knows of KQL's functions. Loading it
  * takes a second and 330 MB, so it happens at the first KQL text, in the thread that all languages are prepared in.
  */
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { runInThisContext } from 'node:vm';
 import type { KustoElement } from './syntax.js';
 
 export interface KustoDiagnostic {
@@ -13,15 +15,16 @@ export interface KustoDiagnostic {
   Message: string;
 }
 
-export interface KustoCode {
-  Syntax: KustoElement;
-  /** How deep the tree is. */
-  MaxDepth: number;
-  /** The same text with its names and types found. */
-  Analyze(): KustoCode;
+/** A text with its names and types found. */
+interface KustoCode {
   GetDiagnostics(): KustoList<KustoDiagnostic>;
   /** The columns of the result, where it has some. */
   ResultType: { Columns?: KustoList<{ Name: string; Type: { Name: string } }> } | null;
+}
+
+/** A whole text as it was parsed. */
+interface KustoBlock extends KustoElement {
+  GetContainedSyntaxDiagnostics(): KustoList<KustoDiagnostic>;
 }
 
 /** The tables and columns that a text may name. */
@@ -51,7 +54,9 @@ export interface KustoFunction {
 }
 
 interface KustoLanguage {
-  KustoCode: { Parse(text: string, globals: KustoGlobals): KustoCode };
+  /** Kusto's own reading of a text, which tests hold the translation against. */
+  KustoCode: { ParseAndAnalyze(text: string, globals: KustoGlobals): KustoCode };
+  Parsing: { QueryParser: { ParseQuery$1(text: string): KustoBlock } };
   GlobalState: { Default: { WithDatabase(database: Symbol): KustoGlobals } };
   Syntax: { SyntaxKind: Record<string, number> };
   Functions: { All: KustoList<KustoFunction> };
@@ -90,10 +95,20 @@ export function loadKusto(): Kusto {
   return loaded;
 }
 
+/**
+ * The runtime keeps the keys of its dictionaries as properties of objects, and asks these whether they have them: a name
+ * such as `hasOwnProperty` or `__proto__` would be an error, or none.
+ */
+const withSafeKeys = (runtime: string): string =>
+  runtime
+    .replaceAll('this.simpleBuckets={}', 'this.simpleBuckets=Object.create(null)')
+    .replaceAll('this.simpleBuckets.hasOwnProperty(', 'Object.hasOwn(this.simpleBuckets,');
+
 function load(): Kusto {
   const require = createRequire(import.meta.url);
   // The runtime that Kusto's classes were compiled for; it goes first. Both define globals and export nothing.
-  require('@kusto/language-service-next/bridge.min.js');
+  const runtime = require.resolve('@kusto/language-service-next/bridge.min.js');
+  runInThisContext(withSafeKeys(readFileSync(runtime, 'utf8')), { filename: runtime });
   require('@kusto/language-service-next/Kusto.Language.Bridge.min.js');
   const { Kusto, Bridge } = globalThis as unknown as {
     Kusto: { Language: KustoLanguage };

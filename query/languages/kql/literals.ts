@@ -136,9 +136,9 @@ function inUnits(text: string): bigint | undefined {
   return scaled % scale === 0n ? scaled / scale : 1n;
 }
 
-/** `1.02:03:04.5`: days, hours, minutes, seconds. In nanoseconds. */
+/** `1.02:03:04.5`: days, hours, minutes, seconds; a colon after the days only where all the rest is there. In nanoseconds. */
 function asClock(text: string): bigint | undefined {
-  const match = /^(?:(\d{1,8})[.:])?(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,9}))?)?$/.exec(text);
+  const match = /^(?:(\d{1,8})(?:\.|:(?=\d+:\d+:)))?(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,9}))?)?$/.exec(text);
   if (match === null) return undefined;
   const [days, hours, minutes, seconds] = [match[1], match[2], match[3], match[4]].map((digits) => BigInt(digits ?? 0));
   if (hours! > 23n || minutes! > 59n || seconds! > 59n) return undefined;

@@ -82,6 +82,8 @@ export function percentileNames(call: SyntaxNode): string[] {
 /** Gives the columns of one step their names, in the order of the text. */
 export class ColumnNames {
   readonly #given = new Set<string>();
+  /** Those that the text says, rather than suggests. */
+  readonly #said = new Set<string>();
   #unnamed = 0;
 
   /** @param kept the names of columns that stay beside the new ones */
@@ -89,7 +91,20 @@ export class ColumnNames {
 
   /** Takes a name that the text gives. False where another column of the step has it. */
   take(name: string): boolean {
-    return !this.#given.has(name) && this.#given.add(name) !== undefined;
+    if (this.#given.has(name)) return false;
+    this.#said.add(name);
+    this.#given.add(name);
+    return true;
+  }
+
+  /** The name of an expression that the text gives none. Undefined where it is a column that the text names twice. */
+  ofUnnamed(node: SyntaxNode): string | undefined {
+    const suggested = suggestedName(node);
+    if (node.kind === 'NameReference' && suggested !== undefined) {
+      if (this.#said.has(suggested)) return undefined;
+      this.#said.add(suggested);
+    }
+    return this.free(suggested);
   }
 
   /** A name like the suggested one that no other column of the step has: `x`, `x1`; without a suggestion `Column1`. */

@@ -16,9 +16,6 @@ interface Ordered {
 /** `serialize`: the rows are in an order from here on, whichever it is. */
 export const asSerialized = (plan: Plan): Plan => marked(plan, { isSerialized: true });
 
-/** The rows with all that their order hangs on, for a step that takes them in their order. */
-export const asOrdered = (plan: Plan, context: Context): Plan => orderedRows(plan, context)?.plan ?? plan;
-
 /**
  * The plan's rows in their order. Where a projection has left a key out, the plan has a hidden column more for it:
  * rows keep their order when a column goes. Undefined where the rows are in no order, so that nothing may depend on it.

@@ -1,8 +1,9 @@
 /** From a text to its statements, with what Kusto's parser says against it as errors of ours. */
 import { fail } from '../../../platform/errors.js';
 import type { SourceText } from '../../source-text.js';
+import { refuseNonText } from '../characters.js';
 import { syntaxError } from './diagnostics.js';
-import { type KustoCode, type KustoGlobals, loadKusto } from './kusto.js';
+import { loadKusto } from './kusto.js';
 import { refuseOutside } from './refusals.js';
 import { readSyntax, type SyntaxNode } from './syntax.js';
 
@@ -11,22 +12,22 @@ const maxCharacters = 400_000;
 /** Kusto's parser takes time that grows with the square of the nesting, and worse. */
 const maxNesting = 100;
 
-export interface ParsedText {
-  statements: SyntaxNode[];
-  code: KustoCode;
-}
-
-/** Parses a text. Throws where it is no query, or names something that reaches outside. */
-export function parseKql(source: SourceText, globals: KustoGlobals): ParsedText {
+/**
+ * The statements of a text. Kusto's own check of names and types is not asked for: it takes several times as long as all
+ * the rest, and the translation finds by itself what is wrong.
+ * @throws where it is no query, or names something that reaches outside
+ */
+export function parseKql(source: SourceText): SyntaxNode[] {
+  refuseNonText(source);
   refuseSize(source);
   refuseCommand(source);
   const kusto = loadKusto();
-  const code = kusto.language.KustoCode.Parse(source.text, globals);
-  const tree = readSyntax(code.Syntax, kusto.kindNames);
+  const block = kusto.language.Parsing.QueryParser.ParseQuery$1(source.text);
+  const tree = readSyntax(block, kusto.kindNames);
   refuseOutside(tree, source);
-  const [problem] = kusto.toArray(code.GetDiagnostics()).filter(({ Severity }) => Severity === 'Error');
+  const problem = kusto.toArray(block.GetContainedSyntaxDiagnostics()).find(({ Severity }) => Severity === 'Error');
   if (problem !== undefined) throw syntaxError(problem, source);
-  return { statements: tree.lists.Statements ?? [], code };
+  return tree.lists.Statements ?? [];
 }
 
 /** Kusto's commands, which write, begin with a dot. They are not parsed: that alone takes seconds. */
@@ -56,6 +57,12 @@ function refuseSize(source: SourceText): void {
     if (found.length > 1) continue;
     if ('([{'.includes(found)) depth += 1;
     else if (')]}'.includes(found)) depth -= 1;
+    if (depth < -maxNesting) {
+      fail('QUERY_SYNTAX', `${found} is not expected here: nothing is open that it would close.`, {
+        argument: 'query',
+        ...source.position(index),
+      });
+    }
     if (depth > maxNesting) {
       fail('QUERY_NOT_SUPPORTED', `The query is nested too deeply: more than ${maxNesting} brackets are open here.`, {
         argument: 'query',

@@ -1,10 +1,8 @@
 /** KQL, from its text to its plan. */
 import type { PlanQuery, QueryableDataset, TimeRange } from '../../prepared-query.js';
 import { SourceText } from '../../source-text.js';
-import { checkMeaning } from './diagnostics.js';
 import { parseKql } from './parse.js';
 import { rowWise } from './row-wise.js';
-import { kustoGlobals } from './symbols.js';
 import { translate } from './translate.js';
 
 /**
@@ -13,9 +11,7 @@ import { translate } from './translate.js';
  */
 export function prepareKql(text: string, datasets: readonly QueryableDataset[], range?: TimeRange): PlanQuery {
   const source = new SourceText(text);
-  const { statements, code } = parseKql(source, kustoGlobals(datasets));
-  const { plan, render, datasets: used, obstacles } = translate(statements, { source, datasets, range });
-  checkMeaning(code, source);
+  const { plan, render, datasets: used, obstacles } = translate(parseKql(source), { source, datasets, range });
   return {
     form: 'PLAN',
     language: 'KQL',

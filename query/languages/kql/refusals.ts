@@ -1,6 +1,7 @@
 /** What a text may not name: all that reaches outside the caller's datasets, and what is not translated. */
 import { type ErrorCode, fail } from '../../../platform/errors.js';
 import type { SourceText } from '../../source-text.js';
+import { isText, notTextMessage } from '../characters.js';
 import { operators, sources } from './operators/index.js';
 import { nameOf, type SyntaxNode } from './syntax.js';
 
@@ -63,6 +64,10 @@ export function refuseOutside(tree: SyntaxNode, source: SourceText): void {
 }
 
 function refusalOf(node: SyntaxNode): Refusal | undefined {
+  // Escapes can name characters that the text itself may not have.
+  if (node.value !== undefined && node.text.includes('\\') && !isText(node.value)) {
+    return { node, code: 'QUERY_SYNTAX', message: notTextMessage };
+  }
   if (node.kind === 'QueryBlock' && (node.lists.Directives?.length ?? 0) > 0) {
     return { node, code: 'QUERY_NOT_SUPPORTED', message: 'Directives ("#...") are not supported here.' };
   }

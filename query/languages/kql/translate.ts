@@ -2,7 +2,7 @@
 import { type ErrorCode, fail } from '../../../platform/errors.js';
 import { scan } from '../../plan/build.js';
 import type { Expr, Plan, With } from '../../plan/types.js';
-import { foldPlan, partsWithin, rewritePlan, subexpressions } from '../../plan/walk.js';
+import { foldPlan, isPlan, type PlanNode, rewritePlan, weightOf } from '../../plan/walk.js';
 import type { PlanQuery, QueryableDataset, TimeRange } from '../../prepared-query.js';
 import type { SourceText } from '../../source-text.js';
 import { didYouMean } from '../../suggest.js';
@@ -330,20 +330,9 @@ class TextContext implements Context {
   }
 }
 
-const sizes = new WeakMap<Expr, number>();
+const sizes = new WeakMap<PlanNode, number>();
+/** What a step weighs against a part of an expression: tables that values are read from are worked out one by one. */
+const stepWeight = 50;
 
-/** How many parts an expression has. One that a name stands for is counted once and remembered. */
-function sizeOf(expr: Expr): number {
-  if (expr.kind === 'column' || expr.kind === 'literal') return 1;
-  let size = sizes.get(expr);
-  if (size === undefined) {
-    size = 0;
-    for (const part of subexpressions(expr)) {
-      size += 1;
-      if (size > maxParts) break;
-      if (part.kind === 'scalar' || part.kind === 'membership') for (const _ of partsWithin(part.plan)) size += 1;
-    }
-    sizes.set(expr, size);
-  }
-  return size;
-}
+/** How many parts an expression has when its names are unfolded, with the steps of the tables in it. */
+const sizeOf = (expr: Expr): number => weightOf(expr, (node) => (isPlan(node) ? stepWeight : 1), sizes);

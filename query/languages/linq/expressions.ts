@@ -117,8 +117,10 @@ export class Expressions {
 
   #number(digits: string, node: Node): Expr {
     if (/^\d+$/.test(digits)) {
-      const value = BigInt(digits);
+      const value = digits.length > 40 ? maxLong : BigInt(digits);
       if (value < maxLong) return literal('long', figure(value));
+      // As a real it would be another number.
+      this.problems.syntax('The number is beyond 64 bits. With a point or an exponent it is a real.', node);
     }
     const value = Number(digits);
     if (!Number.isFinite(value)) this.problems.syntax('The number is too large.', node);
@@ -127,7 +129,7 @@ export class Expressions {
 
   #negative(node: Node & { kind: 'unary' }): Expr {
     const { operand } = node;
-    if (operand.kind === 'number' && /^\d+$/.test(operand.digits) && BigInt(operand.digits) <= maxLong) {
+    if (operand.kind === 'number' && /^\d{1,40}$/.test(operand.digits) && BigInt(operand.digits) <= maxLong) {
       return literal('long', figure(-BigInt(operand.digits)));
     }
     const value = this.#scalar(operand);

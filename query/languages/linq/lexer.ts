@@ -1,6 +1,7 @@
 /** Cuts a LINQ text into tokens. */
 import { fail } from '../../../platform/errors.js';
 import type { SourceText } from '../../source-text.js';
+import { isText, notTextMessage, refuseNonText } from '../characters.js';
 import type { Span } from './syntax.js';
 
 export type Token = Span &
@@ -19,9 +20,6 @@ export type Token = Span &
 
 /** One MB of ASCII; the language is cut in one pass, so this much takes some tens of milliseconds. */
 const maxTextLength = 1_048_576;
-
-const notText = /\0|\p{Surrogate}/u;
-const notTextMessage = 'The query holds a character that is not text (NUL, or half of a surrogate pair).';
 
 const blanks = /(?:[\s\u200b]+|\/\/[^\n]*)+/y;
 const word = /[\p{L}_][\p{L}\p{N}_$]*/uy;
@@ -50,10 +48,12 @@ export class Lexer {
     const { length } = source.text;
     if (length > maxTextLength) {
       const figures = `${length.toLocaleString('en')} characters, at most ${maxTextLength.toLocaleString('en')}`;
-      fail('QUERY_NOT_SUPPORTED', `The query is too long: ${figures} are read.`, { argument: 'query' });
+      fail('QUERY_NOT_SUPPORTED', `The query is too long: ${figures} are read.`, {
+        argument: 'query',
+        ...source.position(0),
+      });
     }
-    const strange = source.text.search(notText);
-    if (strange !== -1) this.fail(strange, notTextMessage);
+    refuseNonText(source);
   }
 
   next(): Token {
@@ -135,7 +135,7 @@ export class Lexer {
       else if (quote === "'" && text[this.#at] === "'") value += text[this.#at++];
       else break;
     }
-    if (notText.test(value)) this.fail(start, notTextMessage);
+    if (!isText(value)) this.fail(start, notTextMessage);
     return value;
   }
 

@@ -1,6 +1,7 @@
 /** A stretch of a LINQ query between two groups: the rows it works on, the names in it, and its steps so far. */
 import { column, extend, filter, limit, project, sort } from '../../plan/build.js';
 import type { ColumnExpr, Expr, NamedExpr, Plan } from '../../plan/types.js';
+import { columnsRead } from '../../plan/walk.js';
 
 /** Devo's name for the moment of an event, in every table. */
 export const timeName = 'eventdate';
@@ -11,6 +12,8 @@ export class Stage {
   /** The columns that the rows show, in order; undefined is all that are shown by default. */
   visible: string[] | undefined;
   readonly #steps: ((plan: Plan) => Plan)[] = [];
+  /** What the last step adds, where it only adds. */
+  #together: Map<string, NamedExpr> | undefined;
   /** The names of the plan's columns, which a select under another name does not free. */
   readonly #taken = new Set<string>();
 
@@ -42,8 +45,20 @@ export class Stage {
       return;
     }
     const added: NamedExpr = { name: this.freeName(name), value };
-    this.#steps.push((plan) => extend(plan, [added]));
+    this.#extend(added);
     this.names.set(name, column({ name: added.name, type: value.type }));
+  }
+
+  /** One step for as many as do not read each other: each step has a list of all columns. */
+  #extend(added: NamedExpr): void {
+    const together = this.#together;
+    if (together !== undefined && [...columnsRead([added.value])].every((name) => !together.has(name))) {
+      together.set(added.name, added);
+      return;
+    }
+    const first = new Map([[added.name, added]]);
+    this.#together = first;
+    this.#steps.push((plan) => extend(plan, [...first.values()]));
   }
 
   show(name: string): void {
@@ -56,11 +71,13 @@ export class Stage {
   }
 
   keepWhere(predicate: Expr): void {
+    this.#together = undefined;
     this.#steps.push((plan) => filter(plan, predicate));
   }
 
   /** Devo gives events in the order of their time, so the first ones are the earliest. */
   keepFirst(count: number): void {
+    this.#together = undefined;
     const time = this.names.get(timeName);
     this.#steps.push((plan) => {
       const ordered = time === undefined ? plan : sort(plan, [{ value: time, descending: false, nullsFirst: false }]);

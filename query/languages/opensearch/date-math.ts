@@ -23,6 +23,7 @@ const units: Record<string, string> = {
   m: 'minute',
   s: 'second',
 };
+const calendarUnits = new Set(['year', 'month', 'week', 'day']);
 const microsecond = literal('timespan', 1);
 const datePattern =
   /^(\d{4})(?:-(\d{2})(?:-(\d{2})(?:[T ](\d{2})(?::(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?)?)?(Z|[+-]\d{2}:?\d{2})?)?)?$/;
@@ -42,7 +43,9 @@ export function parseMoment(
   const given = value.scalar();
   if (typeof given === 'boolean') return value.fail('A moment is a string or a number.');
   const text = String(given);
-  const figure = typeof given === 'number' || format !== 'ANY' || /^-?\d{5,}$/.test(text) ? Number(text) : Number.NaN;
+  // Four digits are a year, as in OpenSearch.
+  const isFigure = format !== 'ANY' || (/^-?\d+(\.\d+)?$/.test(text) && !/^\d{4}$/.test(text));
+  const figure = isFigure ? Number(text) : Number.NaN;
   if (!Number.isNaN(figure)) return fromEpoch(value, figure, format);
   const isNow = text.startsWith('now');
   const [anchor, math] = isNow ? ['now', text.slice(3)] : splitMath(text);
@@ -62,12 +65,13 @@ function splitMath(text: string): [string, string] {
 
 function fromEpoch(value: Json, figure: number, format: DateFormat): Expr {
   const ms = format === 'EPOCH_SECOND' ? figure * 1000 : figure;
-  const micros = Math.round((ms % 1000) * 1000);
-  const date = new Date(Math.floor(ms / 1000) * 1000);
+  const seconds = Math.floor(ms / 1000);
+  const micros = Math.round((ms - seconds * 1000) * 1000);
+  const date = new Date((seconds + Math.floor(micros / 1_000_000)) * 1000);
   if (Number.isNaN(date.getTime()) || date.getUTCFullYear() < 1 || date.getUTCFullYear() > 9999) {
     value.fail(`${figure} is no moment in the years 1 to 9999.`);
   }
-  return literal('datetime', withMicros(date.getTime(), micros < 0 ? micros + 1_000_000 : micros));
+  return literal('datetime', withMicros(date.getTime(), micros % 1_000_000));
 }
 
 /** The first and the last microsecond of what a date names: `2026-02-03` is a day. */
@@ -94,7 +98,7 @@ function rangeOfDate(value: Json, text: string, timeZone: string): [string, stri
     value.fail(`"${text}" is a date that does not exist.`);
   }
   const micros = Math.floor(Number((fraction ?? '').padEnd(9, '0')) / 1000);
-  const offsetMs = zone === undefined ? zoneOffsetMs(value, timeZone, local) : parseOffsetMs(zone);
+  const offsetMs = zone === undefined ? zoneOffsetMs(timeZone, local) : parseOffsetMs(zone);
   const first = withMicros(local - offsetMs, micros);
   const next = nextOf(parts, { month, day, hour, minute, second, fraction });
   const last = next === undefined ? first : withMicros(next - 1000 - offsetMs, 999_999);
@@ -114,9 +118,14 @@ function nextOf(parts: number[], given: Record<string, string | undefined>): num
   return Date.UTC(y, mo - 1, d, h, mi, s + 1);
 }
 
+const maxMathSteps = 50;
+
 function applyMath(value: Json, start: Expr, math: string, rounding: Rounding, timeZone: string): Expr {
   let moment = start;
   let rest = math;
+  if ((math.match(/[-+/]/g)?.length ?? 0) > maxMathSteps) {
+    value.fail(`Date math has at most ${maxMathSteps} steps here.`, 'QUERY_NOT_SUPPORTED');
+  }
   while (rest !== '') {
     const step = /^(?:([+-])(\d{1,9})|\/)([yMwdhHms])/.exec(rest);
     if (step === null) return value.fail(`"${rest}" is no date math. Write steps such as -1h, +2d or /d.`);
@@ -124,42 +133,59 @@ function applyMath(value: Json, start: Expr, math: string, rounding: Rounding, t
     const unit = literal('string', units[letter!]!);
     if (sign === undefined) {
       const floor = call('calendar_bin', [moment, unit, literal('string', timeZone)]);
-      moment = rounding === 'DOWN' ? floor : call('-', [nextInZone(floor, unit, timeZone), microsecond]);
-    } else {
-      moment = call('datetime_add', [unit, literal('long', Number(`${sign}${count}`)), moment]);
-    }
+      moment = rounding === 'DOWN' ? floor : call('-', [later(floor, unit, 1, timeZone), microsecond]);
+    } else moment = later(moment, unit, Number(`${sign}${count}`), timeZone);
     rest = rest.slice(whole.length);
   }
   return moment;
 }
 
-/** The start of the next unit: some hours past the end of this one, rounded down, whatever the clocks do in between. */
-function nextInZone(floor: Expr, unit: LiteralExpr, timeZone: string): Expr {
-  const beyond = call('datetime_add', [unit, literal('long', 1), floor]);
-  if (timeZone === 'UTC' || !['day', 'week', 'month', 'year'].includes(unit.value as string)) return beyond;
-  const later = call('+', [beyond, literal('timespan', 7_200_000_000)]);
-  return call('calendar_bin', [later, unit, literal('string', timeZone)]);
+/** So many units later: days and more by the calendar of the zone. */
+function later(moment: Expr, unit: LiteralExpr, count: number, timeZone: string): Expr {
+  const isInZone = timeZone !== 'UTC' && calendarUnits.has(String(unit.value));
+  return isInZone
+    ? call('calendar_add', [unit, literal('long', count), moment, literal('string', timeZone)])
+    : call('datetime_add', [unit, literal('long', count), moment]);
 }
 
-/** The offset of a zone at a local time. */
-function zoneOffsetMs(value: Json, timeZone: string, localMs: number): number {
-  if (/^[+-]\d/.test(timeZone)) return parseOffsetMs(timeZone);
-  const first = offsetAt(value, timeZone, localMs);
-  return offsetAt(value, timeZone, localMs - first);
+/** A zone that an option names. */
+export function readTimeZone(option: Json | undefined): string {
+  const zone = option?.string() ?? 'UTC';
+  if (zoneOffsetAt(zone, 0) === undefined) option!.fail(`"${zone}" is no time zone. Write +02:00 or Europe/Berlin.`);
+  return zone === 'Z' ? 'UTC' : zone;
 }
 
-function offsetAt(value: Json, timeZone: string, utcMs: number): number {
-  return zoneOffsetAt(timeZone, utcMs) ?? value.fail(`"${timeZone}" is no time zone. Write +02:00 or Europe/Berlin.`);
+/**
+ * The offset of a zone at a local time: the first of the two that a repeated hour has; in an hour that is left out, the one
+ * before.
+ */
+function zoneOffsetMs(timeZone: string, localMs: number): number {
+  const [before, after] = [-1, 1].map((side) => zoneOffsetAt(timeZone, localMs + side * 86_400_000) ?? 0);
+  return zoneOffsetAt(timeZone, localMs - before!) === before || zoneOffsetAt(timeZone, localMs - after!) !== after
+    ? before!
+    : after!;
 }
 
 /** How far a zone's clocks are ahead of UTC at a moment, in ms; undefined for what is no zone. */
 export function zoneOffsetAt(timeZone: string, utcMs: number): number | undefined {
   if (timeZone === 'UTC' || timeZone === 'Z') return 0;
-  if (/^[+-]\d{2}:?\d{2}$/.test(timeZone)) return parseOffsetMs(timeZone);
+  if (/^[+-]/.test(timeZone)) return /^.([01]\d|2[0-3]):?[0-5]\d$/.test(timeZone) ? parseOffsetMs(timeZone) : undefined;
+  const format = formatOf(timeZone);
+  if (format === undefined) return undefined;
+  const name = format.formatToParts(utcMs).find(({ type }) => type === 'timeZoneName')!.value;
+  return name === 'GMT' ? 0 : parseOffsetMs(name.slice(3));
+}
+
+/** Made once for each zone: that takes much longer than a use. There are some hundreds. */
+const formats = new Map<string, Intl.DateTimeFormat>();
+
+function formatOf(timeZone: string): Intl.DateTimeFormat | undefined {
+  const known = formats.get(timeZone);
+  if (known !== undefined) return known;
   try {
     const format = new Intl.DateTimeFormat('en', { timeZone, timeZoneName: 'longOffset' });
-    const name = format.formatToParts(utcMs).find(({ type }) => type === 'timeZoneName')!.value;
-    return name === 'GMT' ? 0 : parseOffsetMs(name.slice(3));
+    formats.set(timeZone, format);
+    return format;
   } catch {
     return undefined;
   }
@@ -175,4 +201,14 @@ function parseOffsetMs(zone: string): number {
 function withMicros(ms: number, micros: number): string {
   const fraction = String(micros).padStart(6, '0').replace(/0+$/, '');
   return `${new Date(ms).toISOString().slice(0, 19)}${fraction === '' ? '' : `.${fraction}`}Z`;
+}
+
+/** `2026-01-31T12:00:00.000Z`, or with the zone's offset. */
+export function inZone(ms: number, timeZone: string): string {
+  const offsetMs = zoneOffsetAt(timeZone, ms) ?? 0;
+  const local = new Date(ms + offsetMs).toISOString().slice(0, -1);
+  if (offsetMs === 0) return `${local}Z`;
+  const minutes = Math.abs(Math.round(offsetMs / 60_000));
+  const pad = (figure: number): string => String(figure).padStart(2, '0');
+  return `${local}${offsetMs < 0 ? '-' : '+'}${pad(Math.floor(minutes / 60))}:${pad(minutes % 60)}`;
 }

@@ -1,4 +1,5 @@
 /** What a field's name in a search means: a column, or a path into `attributes`; and what its values may be. */
+import { isIPv4, isIPv6 } from 'node:net';
 import type { ColumnType } from '../../../datasets/types.js';
 import { column, literal } from '../../plan/build.js';
 import { call } from '../../plan/functions/index.js';
@@ -96,11 +97,21 @@ export class Fields {
   }
 }
 
-/** `*` is any run of characters. */
+/** `*` is any run of characters. No regular expression: those of many stars take time without end to find nothing. */
 export function globMatcher(pattern: string): (name: string) => boolean {
-  const parts = pattern.split('*').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
-  const regex = new RegExp(`^${parts.join('.*')}$`);
-  return (name) => regex.test(name);
+  const [first = '', ...parts] = pattern.split('*');
+  const last = parts.pop();
+  if (last === undefined) return (name) => name === pattern;
+  return (name) => {
+    if (name.length < first.length + last.length || !name.startsWith(first) || !name.endsWith(last)) return false;
+    let at = first.length;
+    for (const part of parts) {
+      const found = name.indexOf(part, at);
+      if (found === -1) return false;
+      at = found + part.length;
+    }
+    return at + last.length <= name.length;
+  };
 }
 
 /** That a value is there; the empty string is. */
@@ -115,9 +126,10 @@ export function fieldLiteral(field: Field, value: Json): Expr {
   const given = value.scalar();
   switch (field.kind) {
     case 'keyword':
-    case 'ip':
     case 'object':
       return literal('string', String(given));
+    case 'ip':
+      return literal('string', address(field, value));
     case 'boolean':
       if (given === true || given === 'true') return literal('bool', true);
       if (given === false || given === 'false' || given === '') return literal('bool', false);
@@ -134,6 +146,15 @@ export function fieldLiteral(field: Field, value: Json): Expr {
   }
 }
 
+/** An address as it is stored, however it is written. */
+function address(field: Field, value: Json): string {
+  const text = String(value.scalar());
+  if (isIPv4(text)) return text;
+  if (!isIPv6(text) || text.includes('%')) return value.fail(`"${field.name}" is an address: "${text}" is none.`);
+  // PostgreSQL prints those with IPv4 in them in that form.
+  return text.includes('.') ? text.toLowerCase() : new URL(`http://[${text}]/`).hostname.slice(1, -1);
+}
+
 function wholeNumber(field: Field, value: Json, given: string | number | boolean): Expr {
   const text = String(given).trim();
   if (typeof given === 'boolean' || !/^-?\d+(\.\d+)?$/.test(text)) {
@@ -145,3 +166,15 @@ function wholeNumber(field: Field, value: Json, given: string | number | boolean
   if (BigInt.asIntN(64, digits) !== digits) value.fail(`"${field.name}" holds 64 bits: ${text} is beyond that.`);
   return literal('long', Number.isSafeInteger(Number(digits)) ? Number(digits) : String(digits));
 }
+
+/** A field's value, or what stands for one that is missing. */
+export function valueOr(field: Field, value: Expr, missing: Json | undefined): Expr {
+  if (missing === undefined) return value;
+  if (value.type === 'long' || value.type === 'real') {
+    const figure = literal(value.type, value.type === 'real' ? missing.number() : missing.integer(-maxWhole, maxWhole));
+    return call('sql_coalesce', [value, figure]);
+  }
+  return call('sql_coalesce', [value, fieldLiteral(field, missing)]);
+}
+
+const maxWhole = Number.MAX_SAFE_INTEGER;

@@ -3,7 +3,7 @@ import { column, filter, limit, literal, project, sort, window } from '../../pla
 import { call } from '../../plan/functions/index.js';
 import type { Expr, NamedExpr, Plan, SortKey } from '../../plan/types.js';
 import { parseMoment } from './date-math.js';
-import { type Field, type Fields, fieldLiteral, isPresent } from './fields.js';
+import { type Field, type Fields, fieldLiteral, isPresent, valueOr } from './fields.js';
 import type { Json } from './json.js';
 import { all, any } from './predicates.js';
 import type { FieldKind, HitsPlan, SourceColumns, TopHitsNode } from './search-plans.js';
@@ -97,8 +97,9 @@ function sortFields(sortBy: Json | undefined, fields: Fields): SortField[] {
 }
 
 function sortField(name: string, at: Json, how: Json | undefined, fields: Fields): SortField[] {
-  // All hits have the same score, and no document has a number that means anything.
-  if (name === '_score' || name === '_doc') return [];
+  if (name === '_score' || name === '_doc') {
+    return at.fail(`Nothing is scored or numbered: leave "${name}" out of "sort".`, 'QUERY_NOT_SUPPORTED');
+  }
   const field = fields.find(name, at);
   if (field.kind === 'object')
     at.fail('Sort by a declared field: undeclared ones have no type.', 'QUERY_NOT_SUPPORTED');
@@ -106,10 +107,12 @@ function sortField(name: string, at: Json, how: Json | undefined, fields: Fields
     ? how.fields('order', 'missing', 'unmapped_type', 'mode', 'format')
     : { ...(how && { order: how }) };
   const descending = options.order?.oneOf('asc', 'desc') === 'desc';
-  const missing = 'missing' in options ? options.missing : undefined;
+  const { missing, format, mode } = options as Partial<Record<'missing' | 'format' | 'mode', Json>>;
+  format?.fail('Leave "format" out: moments sort as milliseconds.', 'QUERY_NOT_SUPPORTED');
+  mode?.oneOf('min', 'max');
   const place = missing?.node.type === 'string' ? missing.string() : undefined;
   const isPlace = missing === undefined || place === '_last' || place === '_first';
-  const value = isPlace ? field.value : call('sql_coalesce', [field.value, fieldLiteral(field, missing)]);
+  const value = isPlace ? field.value : valueOr(field, field.value, missing);
   return [{ kind: field.kind, key: { value, descending, nullsFirst: place === '_first' } }];
 }
 
@@ -148,12 +151,22 @@ function sortLiteral({ kind, key }: SortField, given: Json): Expr {
   return fieldLiteral(field, given);
 }
 
+/** Each is held against every path of every hit. */
+const maxPatterns = 1_000;
+
 function sourceColumns(option: Json | undefined, fields: Fields): SourceColumns {
   const names = fields.columns.map(({ name }) => name);
-  const patterns = (list: Json | undefined): string[] => (list?.items() ?? []).map((item) => item.string());
-  if (option === undefined) return { names, includes: [], excludes: [] };
-  if (option.node.type === 'boolean') return { names, includes: [], excludes: option.boolean() ? [] : ['*'] };
-  if (!option.isObject) return { names, includes: patterns(option), excludes: [] };
+  const patterns = (list: Json | undefined): string[] => {
+    const items = list?.items() ?? [];
+    if (items.length > maxPatterns) {
+      list!.fail(`"_source" takes at most ${maxPatterns.toLocaleString('en')} names here.`, 'QUERY_NOT_SUPPORTED');
+    }
+    return items.map((item) => item.string());
+  };
+  const whole = { shown: true, names, includes: [], excludes: [] };
+  if (option === undefined) return whole;
+  if (option.node.type === 'boolean') return { ...whole, shown: option.boolean() };
+  if (!option.isObject) return { ...whole, includes: patterns(option) };
   const { includes, include, excludes, exclude } = option.fields('includes', 'include', 'excludes', 'exclude');
-  return { names, includes: patterns(includes ?? include), excludes: patterns(excludes ?? exclude) };
+  return { ...whole, includes: patterns(includes ?? include), excludes: patterns(excludes ?? exclude) };
 }

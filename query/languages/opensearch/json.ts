@@ -4,6 +4,7 @@ import { fail } from '../../../platform/errors.js';
 import type { JsonValue } from '../../result.js';
 import { SourceText } from '../../source-text.js';
 import { didYouMean } from '../../suggest.js';
+import { isText, notTextMessage, refuseNonText } from '../characters.js';
 
 /** Deeper searches are refused: nobody writes them, and the walks stay far from the stack's end. */
 const maxDepth = 50;
@@ -114,6 +115,7 @@ export function parseJson(text: string): Json {
   const source = new SourceText(text);
   const refuse = (message: string, offset: number): never =>
     fail('QUERY_SYNTAX', message, { argument: 'query', ...source.position(offset) });
+  refuseNonText(source);
   checkDepth(text, refuse);
   const errors: ParseError[] = [];
   const root = parseTree(text, errors, { disallowComments: true, allowTrailingComma: false });
@@ -140,13 +142,15 @@ function checkDepth(text: string, refuse: (message: string, offset: number) => n
   }
 }
 
-/** A property that is written twice means two things at once. */
+/** A property that is written twice means two things at once; escapes can name characters that no text has. */
 function checkNodes(root: Node, source: SourceText): void {
   const pending = [root];
   for (let count = 0; pending.length > 0; count++) {
     const node = pending.pop()!;
-    if (count > maxNodes)
-      fail('QUERY_NOT_SUPPORTED', `The search has more than ${maxNodes} values.`, { argument: 'query' });
+    const refuse = (code: 'QUERY_SYNTAX' | 'QUERY_NOT_SUPPORTED', message: string): never =>
+      fail(code, message, { argument: 'query', ...source.position(node.offset) });
+    if (count > maxNodes) refuse('QUERY_NOT_SUPPORTED', `The search has more than ${maxNodes} values.`);
+    if (node.type === 'string' && !isText(node.value)) refuse('QUERY_SYNTAX', notTextMessage);
     if (node.type === 'object') {
       const seen = new Set<string>();
       for (const { children } of node.children ?? []) {
@@ -158,7 +162,7 @@ function checkNodes(root: Node, source: SourceText): void {
         seen.add(key.value);
       }
     }
-    pending.push(...(node.children ?? []));
+    for (const child of node.children ?? []) pending.push(child);
   }
 }
 

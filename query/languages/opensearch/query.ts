@@ -2,14 +2,14 @@
  * The query part of a search as a predicate. Nothing is scored: a clause holds for an event or it does not.
  * https://docs.opensearch.org/latest/query-dsl/
  *
- * `match` and its like look for whole words, upper and lower case alike, in the text as it is stored; a word is a run
- * of letters and digits, as for KQL's `has`. `term` and its like compare whole values.
+ * `match` and its like look for whole words (text.ts). `term` and its like compare whole values.
  */
+import { isIP } from 'node:net';
 import { literal } from '../../plan/build.js';
 import { call } from '../../plan/functions/index.js';
 import type { Expr } from '../../plan/types.js';
 import { didYouMean } from '../../suggest.js';
-import { type DateFormat, parseMoment } from './date-math.js';
+import { type DateFormat, type DateOptions, parseMoment, type Rounding, readTimeZone } from './date-math.js';
 import { asText, type Field, type Fields, fieldLiteral, isPresent } from './fields.js';
 import type { Json } from './json.js';
 import { all, always, any, never, none, required, withoutBoost } from './predicates.js';
@@ -45,7 +45,7 @@ const clauses: Record<string, Clause> = {
         const text = required(query, 'query', at).scalar();
         return field.kind === 'keyword' || field.kind === 'object'
           ? phrase(asText(field), String(text), zeroTerms(zero_terms_query))
-          : equals(field, fieldLiteral(field, query!));
+          : equals(field, query!);
       },
     ),
   multi_match: multiMatch,
@@ -60,13 +60,13 @@ const clauses: Record<string, Clause> = {
       fields,
       ['value', 'case_insensitive', 'rewrite', 'boost'],
       (field, { value: text, case_insensitive }, at) =>
-        startsWith(asText(field), required(text, 'value', at).string(), case_insensitive?.boolean() ?? false),
+        startsWith(letters(field, at), required(text, 'value', at).string(), case_insensitive?.boolean() ?? false),
     ),
   wildcard: (value, fields) =>
     ofField(value, fields, ['value', 'wildcard', 'case_insensitive', 'rewrite', 'boost'], (field, given, at) => {
       const pattern = required(given.value ?? given.wildcard, 'value', at).string();
       const fn = given.case_insensitive?.boolean() ? 'sql_ilike' : 'sql_like';
-      return call(fn, [asText(field), literal('string', likePattern(pattern))]);
+      return call(fn, [letters(field, at), literal('string', likePattern(pattern))]);
     }),
   bool,
   constant_score: (value, fields) =>
@@ -78,6 +78,12 @@ const clauses: Record<string, Clause> = {
   },
   simple_query_string: simpleQueryString,
 };
+
+/** A field whose value has letters to look at, as text. */
+const letters = (field: Field, at: Json): Expr =>
+  field.kind === 'keyword' || field.kind === 'object'
+    ? asText(field)
+    : at.fail(`"${field.name}" is no text. Use term or range.`);
 
 function constant(value: Json, holds: Expr): Expr {
   value.fields('boost');
@@ -127,26 +133,30 @@ function ofField<Key extends string>(
 function term(field: Field, given: Options<'value' | 'case_insensitive' | 'boost'>, at: Json): Expr {
   const value = required(given.value, 'value', at);
   if (given.case_insensitive?.boolean()) return call('=~', [asText(field), literal('string', String(value.scalar()))]);
-  return isInNetwork(field, value) ?? equals(field, fieldLiteral(field, value));
+  return isInNetwork(field, value) ?? equals(field, value);
 }
 
 /** `10.0.0.0/8` stands for every address in it. */
 function isInNetwork(field: Field, value: Json): Expr | undefined {
   const text = field.kind === 'ip' ? String(value.scalar()) : '';
   if (!text.includes('/')) return undefined;
+  const [, address = '', prefix] = /^(.*)\/(\d{1,3})$/.exec(text) ?? [];
+  const bits = { 0: -1, 4: 32, 6: 128 }[isIP(address)]!;
+  if (address.includes('%') || !(Number(prefix) <= bits)) value.fail(`"${text}" is no network. Write 10.0.0.0/8.`);
   return call(text.includes(':') ? 'ipv6_is_in_range' : 'ipv4_is_in_range', [field.value, literal('string', text)]);
 }
 
-const equals = (field: Field, value: Expr): Expr =>
-  call('==', [field.kind === 'object' ? asText(field) : field.value, value]);
+const equals = (field: Field, value: Json): Expr => call('==', [comparableTo(field, value), literalFor(field, value)]);
 
 function isOneOf(field: Field, values: Json[]): Expr {
   const networks = values.map((value) => isInNetwork(field, value)).filter((network) => network !== undefined);
-  const plain = values
-    .filter((value) => isInNetwork(field, value) === undefined)
-    .map((value) => fieldLiteral(field, value));
-  const whole = field.kind === 'object' ? asText(field) : field.value;
-  return any([...networks, ...(plain.length === 0 ? [] : [call('in', [whole, ...plain])])]);
+  const plain = values.filter((value) => isInNetwork(field, value) === undefined);
+  const [figures, others] = [true, false].map((wanted) => plain.filter((value) => isFigure(field, value) === wanted));
+  const among = (list: Json[]): Expr[] =>
+    list.length === 0
+      ? []
+      : [call('in', [comparableTo(field, list[0]!), ...list.map((value) => literalFor(field, value))])];
+  return any([...networks, ...among(figures!), ...among(others!)]);
 }
 
 function terms(value: Json, fields: Fields): Expr {
@@ -173,34 +183,37 @@ function range(field: Field, options: RangeOptions, at: Json): Expr {
   if (field.kind === 'boolean') at.fail(`"${field.name}" is a boolean: it has no range.`);
   const given = bounds.filter(([bound]) => bound !== undefined && bound.node.type !== 'null');
   if (given.length === 0) return isPresent(field.value);
-  const dates = { format: dateFormat(options.format), timeZone: options.time_zone?.string() ?? 'UTC' };
+  const dates = { format: dateFormat(options.format), timeZone: readTimeZone(options.time_zone) };
   return all(
     given.map(([bound, operator, rounding]) => {
-      if (field.kind === 'date') return call(operator, [field.value, parseMoment(bound!, rounding, dates)]);
+      if (field.kind === 'date') return call(operator, [field.value, momentBound(bound!, rounding, dates)]);
       if (field.kind === 'ip') return addressBound(field, operator, bound!);
-      return call(operator, [comparableTo(field, bound!), boundLiteral(field, bound!)]);
+      return call(operator, [comparableTo(field, bound!), literalFor(field, bound!)]);
     }),
   );
 }
 
-/** An undeclared field is compared as what the bound is: as a number with a number, else as text. */
-const comparableTo = (field: Field, bound: Json): Expr =>
-  field.kind !== 'object'
-    ? field.value
-    : call(typeof bound.scalar() === 'number' ? 'todouble' : 'tostring', [field.value]);
-
-const boundLiteral = (field: Field, bound: Json): Expr =>
-  field.kind === 'object' && typeof bound.scalar() === 'number'
-    ? literal('real', bound.number())
-    : fieldLiteral(field, bound);
-
-function addressBound(field: Field, operator: '>' | '>=' | '<' | '<=', bound: Json): Expr {
-  const address = bound.string();
-  if (!/^\d{1,3}(\.\d{1,3}){3}$/.test(address)) {
-    bound.fail('Ranges of addresses are supported for IPv4, such as 10.0.0.1.', 'QUERY_NOT_SUPPORTED');
+function momentBound(bound: Json, rounding: Rounding, dates: Required<DateOptions>): Expr {
+  // OpenSearch reads a figure in another zone as that of a clock there.
+  if (dates.timeZone !== 'UTC' && /^-?\d{5,}/.test(String(bound.scalar()))) {
+    bound.fail('Milliseconds since 1970 have no "time_zone".', 'QUERY_NOT_SUPPORTED');
   }
-  return call(operator, [call('ipv4_compare', [field.value, literal('string', address)]), literal('long', 0)]);
+  return parseMoment(bound, rounding, dates);
 }
+
+/** An undeclared field is compared as what it is compared with is: as a number with a number, else as text. */
+const comparableTo = (field: Field, value: Json): Expr =>
+  field.kind !== 'object' ? field.value : isFigure(field, value) ? call('todouble', [field.value]) : asText(field);
+
+const literalFor = (field: Field, value: Json): Expr =>
+  isFigure(field, value) ? literal('real', value.number()) : fieldLiteral(field, value);
+
+/** Whether a value is a number that an undeclared field is compared with. */
+const isFigure = ({ kind }: Field, value: Json): boolean => kind === 'object' && typeof value.scalar() === 'number';
+
+/** Addresses of IPv4 come before those of IPv6, as numbers of 128 bits. */
+const addressBound = (field: Field, operator: '>' | '>=' | '<' | '<=', bound: Json): Expr =>
+  call(operator, [call('ipv6_compare', [field.value, fieldLiteral(field, bound)]), literal('long', 0)]);
 
 function dateFormat(format: Json | undefined): DateFormat {
   if (format === undefined) return 'ANY';
@@ -230,7 +243,7 @@ type MatchOptions = Options<'query' | 'operator' | 'minimum_should_match' | 'len
 function match(field: Field, options: MatchOptions, at: Json): Expr {
   const query = required(options.query, 'query', at);
   if (field.kind !== 'keyword' && field.kind !== 'object') {
-    return isInNetwork(field, query) ?? equals(field, fieldLiteral(field, query));
+    return isInNetwork(field, query) ?? equals(field, query);
   }
   if (options.minimum_should_match !== undefined) {
     options.minimum_should_match.fail('Say "operator": "and" for all words, or "or" for any.', 'QUERY_NOT_SUPPORTED');
@@ -260,7 +273,7 @@ function multiMatch(value: Json, fields: Fields): Expr {
 }
 
 function bool(value: Json, fields: Fields): Expr {
-  const { must, filter, should, must_not, minimum_should_match } = value.fields(
+  const { must, filter, should, must_not, minimum_should_match, adjust_pure_negative } = value.fields(
     'must',
     'filter',
     'should',
@@ -270,6 +283,9 @@ function bool(value: Json, fields: Fields): Expr {
     'boost',
     '_name',
   );
+  if (adjust_pure_negative?.boolean() === false) {
+    adjust_pure_negative.fail('"adjust_pure_negative" is always true here.', 'QUERY_NOT_SUPPORTED');
+  }
   const each = (list: Json | undefined): Expr[] => (list?.items() ?? []).map((item) => predicate(item, fields));
   const needed = [...each(must), ...each(filter)];
   const optional = each(should);
@@ -280,10 +296,11 @@ function bool(value: Json, fields: Fields): Expr {
       'QUERY_NOT_SUPPORTED',
     );
   }
-  const least =
-    minimum_should_match === undefined
-      ? Number(needed.length === 0 && optional.length > 0)
-      : minimumShouldMatch(minimum_should_match, optional.length);
+  // Where nothing else is asked for, one of them must hold, whatever is said of their number.
+  const one = Number(needed.length === 0 && optional.length > 0);
+  const asked = minimum_should_match === undefined ? 0 : minimumShouldMatch(minimum_should_match, optional.length);
+  const isEmpty = needed.length + optional.length + excluded.length === 0;
+  const least = isEmpty ? 0 : Math.max(one, asked);
   return all([...needed, ...excluded, ...atLeast(least, optional)]);
 }
 
@@ -308,10 +325,10 @@ function atLeast(least: number, terms: Expr[]): Expr[] {
   return [call('>=', [figures.reduce((sum, figure) => call('+', [sum, figure])), literal('long', least)])];
 }
 
-/** OpenSearch's `*` and `?` as SQL's `%` and `_`; what these mean by themselves is escaped. */
+/** OpenSearch's `*` and `?` as SQL's `%` and `_`; what these mean by themselves is escaped. A backslash takes the next character as it is. */
 export function likePattern(pattern: string): string {
-  return pattern.replace(/\\([*?])|[\\%_*?]/g, (found, escaped: string | undefined) => {
-    if (escaped !== undefined) return escaped;
+  return pattern.replace(/\\(.)|[\\%_*?]/gsu, (found, escaped: string | undefined) => {
+    if (escaped !== undefined) return /[\\%_]/.test(escaped) ? `\\${escaped}` : escaped;
     if (found === '*') return '%';
     return found === '?' ? '_' : `\\${found}`;
   });

@@ -23,6 +23,8 @@ export interface HitsPlan {
 
 /** What of a hit its `_source` shows. */
 export interface SourceColumns {
+  /** Whether hits have a `_source` at all. */
+  shown: boolean;
   /** The dataset's columns in their order. */
   names: string[];
   /** Patterns of dotted paths; an empty list of includes is everything. */

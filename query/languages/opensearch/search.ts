@@ -48,7 +48,8 @@ export function prepareSearch(text: string, dataset: QueryableDataset, range: Ti
   const from = given.from?.integer(0, maxHits) ?? 0;
   if (from > 0 && given.search_after !== undefined)
     given.from!.fail('"from" and "search_after" both say where to begin: use one.');
-  const aggregations = given.aggs ?? given.aggregations;
+  const { aggs, aggregations = aggs } = given;
+  if (aggs !== aggregations) aggs?.fail('"aggs" and "aggregations" are the same: use one.');
   const bound = totalBound(given.track_total_hits);
   // Read in any case, so that what is wrong is said.
   const hits = hitsPlan(rows, fields, { ...given, from, size });
@@ -57,7 +58,8 @@ export function prepareSearch(text: string, dataset: QueryableDataset, range: Ti
     timeColumn: dataset.timeColumn,
     ...(size > 0 && { hits }),
     ...(bound !== undefined && { total: { plan: countPlan(rows, bound), bound } }),
-    ...(aggregations && { aggregations: aggregationPlans(aggregations, rows, fields) }),
+    ...(aggregations !== undefined &&
+      aggregations.entries().length > 0 && { aggregations: aggregationPlans(aggregations, rows, fields) }),
   };
   return {
     form: 'SEARCH',

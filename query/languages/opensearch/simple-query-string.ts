@@ -6,8 +6,8 @@
 import type { Expr } from '../../plan/types.js';
 import { asText, type Field, type Fields } from './fields.js';
 import type { Json } from './json.js';
-import { all, any, none, required, withoutBoost } from './predicates.js';
-import { anyWord, hasWordPrefix, phrase, wordsOf } from './text.js';
+import { all, any, never, none, required, withoutBoost } from './predicates.js';
+import { allWords, anyWord, phrase, wordsOf } from './text.js';
 
 interface Token {
   kind: 'WORD' | 'PHRASE' | 'PREFIX' | '+' | '|' | '-' | '(' | ')';
@@ -15,6 +15,8 @@ interface Token {
 }
 
 const maxNesting = 20;
+/** OpenSearch's own bound. */
+const maxTerms = 1_024;
 
 export function simpleQueryString(value: Json, fields: Fields): Expr {
   const options = value.fields('query', 'fields', 'default_operator', 'lenient', 'analyze_wildcard', 'flags', 'boost');
@@ -26,14 +28,24 @@ export function simpleQueryString(value: Json, fields: Fields): Expr {
     names.length === 0 ? fields.texts : names.flatMap((name) => fields.matching(withoutBoost(name), name));
   const isAnd = options.default_operator?.string().toLowerCase() === 'and';
   const query = required(options.query, 'query', value);
-  const words = new Words(tokens(query.string()), searched, isAnd, query);
-  return words.expression(0) ?? any([]);
+  const found = tokens(query);
+  if (found.length > maxTerms) {
+    query.fail(`The text has more than ${maxTerms.toLocaleString('en')} words and signs.`, 'QUERY_NOT_SUPPORTED');
+  }
+  const words = new Words(found, searched, isAnd, query);
+  return words.expression(0) ?? never;
 }
 
-function tokens(text: string): Token[] {
+function tokens(query: Json): Token[] {
   const found: Token[] = [];
-  const pattern = /"((?:[^"\\]|\\.)*)"(~\d+)?|([+|()])|(-)(?=\S)|((?:[^\s"+|()\\]|\\.)+)/g;
-  for (const [, quoted, , symbol, minus, word] of text.matchAll(pattern)) {
+  const pattern = /"((?:[^"\\]|\\.)*)"(~\d+)?|([+|()])|(-)(?=\S)|((?:[^\s"+|()\\]|\\.)+)/gs;
+  for (const [, quoted, slop, symbol, minus, word] of query.string().matchAll(pattern)) {
+    if ((slop !== undefined && slop !== '~0') || (word !== undefined && /[^\\]~[1-9]?\d*$/.test(word))) {
+      query.fail(
+        'Words and phrases that are nearly the same, as after "~", are not looked for.',
+        'QUERY_NOT_SUPPORTED',
+      );
+    }
     if (quoted !== undefined) found.push({ kind: 'PHRASE', text: withoutEscapes(quoted) });
     else if (symbol !== undefined) found.push({ kind: symbol as Token['kind'], text: symbol });
     else if (minus !== undefined) found.push({ kind: '-', text: minus });
@@ -46,7 +58,7 @@ function tokens(text: string): Token[] {
   return found;
 }
 
-const withoutEscapes = (text: string): string => text.replace(/\\(.)/g, '$1');
+const withoutEscapes = (text: string): string => text.replace(/\\(.)/gs, '$1');
 
 class Words {
   #at = 0;
@@ -102,8 +114,7 @@ class Words {
   }
 
   #inField(value: Expr, { kind, text }: Token): Expr {
-    if (kind === 'PHRASE') return phrase(value, text, any([]));
-    if (kind === 'PREFIX' && wordsOf(text).length === 1) return hasWordPrefix(value, wordsOf(text)[0]!);
-    return this.isAnd ? phrase(value, text, any([])) : anyWord(value, text, any([]));
+    if (kind === 'WORD') return (this.isAnd ? allWords : anyWord)(value, text, never);
+    return phrase(value, text, never, { open: kind === 'PREFIX' });
   }
 }

@@ -1,6 +1,7 @@
 import { hasSqlDetails, loadModule, parseSync } from 'libpg-query';
 import { fail } from '../../../platform/errors.js';
 import type { SourceText } from '../../source-text.js';
+import { refuseNonText } from '../characters.js';
 
 /** The longest text that is parsed, in UTF-16 units. Parsing this much takes some 50 ms on the calling thread. */
 export const maxTextLength = 262_144;
@@ -20,15 +21,12 @@ export async function parseSql(source: SourceText): Promise<ParsedStatement[]> {
   const { text } = source;
   if (text.length > maxTextLength) {
     const figures = `${text.length.toLocaleString('en')} characters, at most ${maxTextLength.toLocaleString('en')}`;
-    fail('QUERY_NOT_SUPPORTED', `The query is too long: ${figures} are read.`, { argument: 'query' });
-  }
-  const strange = text.search(/\0|\p{Surrogate}/u);
-  if (strange !== -1) {
-    fail('QUERY_SYNTAX', 'The query holds a character that is not text (NUL, or half of a surrogate pair).', {
+    fail('QUERY_NOT_SUPPORTED', `The query is too long: ${figures} are read.`, {
       argument: 'query',
-      ...source.position(strange),
+      ...source.position(0),
     });
   }
+  refuseNonText(source);
   if (text.trim() === '') failEmpty();
   await loadModule();
   const statements = parse(source);
@@ -47,6 +45,7 @@ function parse(source: SourceText): ParsedStatement[] {
     if (isTooDeep(error)) {
       fail('QUERY_NOT_SUPPORTED', 'The query is nested too deeply. Use fewer levels, or IN (...) for long lists.', {
         argument: 'query',
+        ...source.position(0),
       });
     }
     if (!hasSqlDetails(error)) throw error;

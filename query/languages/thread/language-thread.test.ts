@@ -11,9 +11,8 @@ const refusal = async (text: string): Promise<HarborwatchError> =>
     () => expect.unreachable(),
     (error: HarborwatchError) => error,
   );
-/** Kusto's checks unfold each of these twice as often as the one before: they would be at it for years. */
-const doubled = Array.from({ length: 60 }, (_, n) => `let t${n + 1} = union t${n}, t${n};`).join('\n');
-const pathological = `let t0 = SecurityEvent;\n${doubled}\nt60 | take 1`;
+/** Signs without a bracket to count them by: Kusto's parser is at them for minutes. */
+const pathological = `print ${'-'.repeat(300_000)}1`;
 
 describe('every language is prepared in one thread', () => {
   test('texts of KQL and SQL come back as prepared queries', async () => {

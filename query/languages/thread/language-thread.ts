@@ -71,6 +71,8 @@ class LanguageThread {
     worker.on('message', (reply: LanguageReply) => {
       if (this.#worker === worker) this.#hear(reply);
     });
+    // An answer that is too deep to be read here.
+    worker.on('messageerror', () => this.#giveUp(worker, 'The query is nested too deeply. Use fewer levels.'));
     worker.on('error', (error: Error & { code?: string }) => {
       const isMemory = error.code === 'ERR_WORKER_OUT_OF_MEMORY';
       problem = isMemory

@@ -3,6 +3,7 @@ import { parentPort } from 'node:worker_threads';
 import { type ErrorCode, type ErrorDetails, HarborwatchError } from '../../../platform/errors.js';
 import type { PreparedQuery, QueryableDataset, QueryLanguage, TimeRange } from '../../prepared-query.js';
 import type { Completion } from '../completions.js';
+import { brief } from '../../brief.js';
 import { languages } from './languages.js';
 
 interface Question {
@@ -57,13 +58,38 @@ async function answer(request: LanguageRequest): Promise<LanguageReply> {
   } catch (error) {
     if (error instanceof HarborwatchError) {
       const { code, message, details } = error;
-      return { id, kind: 'REFUSED', code, message, details };
+      return { id, kind: 'REFUSED', code, message: brief(message), details };
     }
-    return { id, kind: 'FAILED', stack: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+    return isTooDeep(error) ? tooDeep(id) : failed(id, error);
+  }
+}
+
+/** Texts that are nested deeper than anyone writes end the stack, in their translation or on the way out of here. */
+const isTooDeep = (error: unknown): boolean => error instanceof RangeError && /call stack/.test(error.message);
+
+const tooDeep = (id: number): LanguageReply => ({
+  id,
+  kind: 'REFUSED',
+  code: 'QUERY_NOT_SUPPORTED',
+  message: 'The query is nested too deeply. Use fewer levels.',
+  details: { argument: 'query', line: 1, column: 1 },
+});
+
+const failed = (id: number, error: unknown): LanguageReply => ({
+  id,
+  kind: 'FAILED',
+  stack: error instanceof Error ? (error.stack ?? error.message) : String(error),
+});
+
+function send(reply: LanguageReply): void {
+  try {
+    parentPort!.postMessage(reply);
+  } catch (error) {
+    parentPort!.postMessage(isTooDeep(error) ? tooDeep(reply.id) : failed(reply.id, error));
   }
 }
 
 let last: Promise<void> = Promise.resolve();
 parentPort!.on('message', (request: LanguageRequest) => {
-  last = last.then(async () => parentPort!.postMessage(await answer(request)));
+  last = last.then(async () => send(await answer(request)));
 });

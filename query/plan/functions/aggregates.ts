@@ -3,18 +3,32 @@ import type { FunctionSpec } from './signatures.js';
 import { spec } from './spec.js';
 
 const page = (name: string): string => `${name}-aggregation-function`;
+
+/** An aggregate whose second argument is a share in percent. */
+export const withShare = (of: FunctionSpec): FunctionSpec => ({
+  ...of,
+  check: ([, share]) => {
+    const percent = share?.kind === 'literal' && share.value !== null ? Number(share.value) : Number.NaN;
+    return percent >= 0 && percent <= 100
+      ? undefined
+      : { argument: 1, message: 'The share of a percentile must be from 0 to 100.' };
+  },
+});
+
 const quantile = (description: string): FunctionSpec =>
-  spec(
-    page('percentiles'),
-    description,
-    'long, long|real! -> long',
-    'real, long|real! -> real',
-    'decimal, long|real! -> decimal',
-    'datetime, long|real! -> datetime',
-    'timespan, long|real! -> timespan',
+  withShare(
+    spec(
+      page('percentiles'),
+      description,
+      'long, long|real! -> long',
+      'real, long|real! -> real',
+      'decimal, long|real! -> decimal',
+      'datetime, long|real! -> datetime',
+      'timespan, long|real! -> timespan',
+    ),
   );
 const spread = (name: string, description: string): FunctionSpec =>
-  spec(page(name), `${description} Null over no values.`, 'real -> real', 'decimal -> real');
+  spec(page(name), `${description} 0 over no values.`, 'real -> real', 'decimal -> real');
 
 export const aggregateSpecs = {
   count: spec(page('count'), 'How many rows there are, or rows in which the value is not null.', 'any? -> long'),
@@ -48,7 +62,7 @@ export const aggregateSpecs = {
   ),
   make_set: spec(
     page('makeset'),
-    'The different values in a fixed order, at most as many as the second argument says.',
+    'The different values in a fixed order, of arrays their elements, at most as many as the second argument says.',
     'any, long!? -> dynamic',
   ),
   make_bag: spec(

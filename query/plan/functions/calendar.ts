@@ -8,4 +8,9 @@ export const calendarFunctions = {
     'The start of the minute, hour, day, week (Monday), month, quarter or year in a time zone in which the moment lies.',
     'datetime, string!, string! -> datetime',
   ),
+  calendar_add: spec(
+    'https://www.postgresql.org/docs/18/functions-datetime.html#FUNCTIONS-DATETIME-TABLE',
+    'The moment so many days, weeks, months or years later by the calendar and the clocks of a time zone.',
+    'string!, long!, datetime, string! -> datetime',
+  ),
 } satisfies Record<string, FunctionSpec>;

@@ -112,7 +112,7 @@ export const dynamics = {
   bag_pack: bag('bag-pack'),
   pack: bag('bag-pack'),
   pack_dictionary: bag('bag-pack'),
-  pack_array: spec(page('pack-array'), 'An array of the values.', 'any... -> dynamic'),
+  pack_array: spec(page('pack-array'), 'An array of the values.', 'any, any... -> dynamic'),
   zip: spec(
     page('zip'),
     'An array of arrays: the first elements of all, then the second ones, and so on.',

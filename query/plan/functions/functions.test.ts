@@ -35,7 +35,7 @@ describe('a call takes the signature that its arguments fit', () => {
       type: 'string',
     });
     expect(call('==', [literal('decimal', '1'), real]).args[1]).toEqual(literal('decimal', '1.5'));
-    expect(call('+', [long, nothing]).args[1]).toEqual(literal('long', null));
+    expect(call('+', [long, nothing]).args[1]).toEqual(literal('real', null));
   });
 });
 

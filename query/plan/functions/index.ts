@@ -9,12 +9,13 @@ import { dynamics } from './dynamics.js';
 import { networks } from './networks.js';
 import { numbers } from './numbers.js';
 import { operators } from './operators.js';
-import { resolve } from './resolve.js';
+import { convertedTo, resolve } from './resolve.js';
 import { CallMismatch, type FunctionSpec, type MakeCall } from './signatures.js';
 import { strictAggregates, strictFunctions } from './strict.js';
 import { strings } from './strings.js';
 
 export { CallMismatch, type FunctionSpec } from './signatures.js';
+export { convertedTo };
 
 const specs = {
   ...operators,

@@ -28,13 +28,26 @@ const conversionCosts: Partial<Record<ScalarType, Partial<Record<ScalarType, num
 /** A call of the function with its arguments converted. @throws CallMismatch */
 export function resolve(fn: string, { signatures, check }: FunctionSpec, args: readonly Expr[]): CallExpr {
   let best: { cost: number; signature: Signature; types: ParameterType[] } | undefined;
+  let isTied = false;
   for (const signature of signatures) {
     const types = parameterTypes(signature, args.length);
     if (types === undefined) continue;
     const cost = args.reduce((sum, arg, i) => sum + costOf(arg, types[i]!), 0);
-    if (cost < (best?.cost ?? Number.POSITIVE_INFINITY)) best = { cost, signature, types };
+    if (cost === best?.cost) isTied = true;
+    if (cost < (best?.cost ?? Number.POSITIVE_INFINITY)) {
+      best = { cost, signature, types };
+      isTied = false;
+    }
   }
   if (best === undefined) throw mismatch(fn, signatures, args);
+  // A dynamic may be a number, a text or a moment: where nothing else says which, any choice would be a guess.
+  if (isTied && args.some(isDynamic) && args.every((arg) => isDynamic(arg) || isNull(arg))) {
+    throw new CallMismatch(
+      fn,
+      0,
+      `${fn} needs to know what the dynamic value is: use tolong(), todouble(), tostring() or todatetime().`,
+    );
+  }
   const { signature, types } = best;
   const notLiteral = signature.literals?.find((i) => args[i] !== undefined && args[i].kind !== 'literal');
   if (notLiteral !== undefined) {
@@ -46,6 +59,10 @@ export function resolve(fn: string, { signatures, check }: FunctionSpec, args: r
   const { returns } = signature;
   return { kind: 'call', fn, args: converted, type: typeof returns === 'function' ? returns(converted) : returns };
 }
+
+/** The value as one of the type, as the text asks for it. */
+export const convertedTo = (type: ScalarType, value: Expr): Expr =>
+  value.type === type ? value : { kind: 'call', fn: converters[type], args: [value], type };
 
 /** The parameter of each argument, or undefined where the signature does not take so many. */
 function parameterTypes({ parameters, optional = 0, rest, cycle }: Signature, count: number) {
@@ -64,6 +81,8 @@ function parameterTypes({ parameters, optional = 0, rest, cycle }: Signature, co
 const choices = (type: ParameterType): readonly ScalarType[] =>
   typeof type === 'string' ? [type as ScalarType] : type;
 
+const isDynamic = ({ type }: Expr): boolean => type === 'dynamic';
+
 const isNull = (expr: Expr): boolean => expr.kind === 'literal' && expr.value === null;
 
 function costOf(arg: Expr, parameter: ParameterType): number {
@@ -73,7 +92,8 @@ function costOf(arg: Expr, parameter: ParameterType): number {
 
 function conversionCost(arg: Expr, type: ScalarType): number {
   if (arg.type === type) return 0;
-  if (isNull(arg)) return 1;
+  // A null that no type was said of comes as a string; others are nulls of their type.
+  if (isNull(arg) && arg.type === 'string') return 1;
   // A real literal's digits are exactly what its author wrote; a real value's are not what it is.
   if (arg.kind === 'literal' && arg.type === 'real' && type === 'decimal' && typeof arg.value === 'number') return 1;
   return conversionCosts[arg.type]?.[type] ?? Number.POSITIVE_INFINITY;
@@ -88,7 +108,7 @@ function convert(arg: Expr, parameter: ParameterType): Expr {
   if (arg.kind === 'literal' && arg.type !== 'dynamic') {
     return literal(type, type === 'decimal' ? String(arg.value) : Number(arg.value));
   }
-  return { kind: 'call', fn: converters[type], args: [arg], type };
+  return convertedTo(type, arg);
 }
 
 function mismatch(fn: string, signatures: readonly Signature[], args: readonly Expr[]): CallMismatch {

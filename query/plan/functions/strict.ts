@@ -2,6 +2,7 @@
  * Functions of SQL's manners, for the languages whose strings can be null: null in, null out, and PostgreSQL's own
  * errors, such as division by zero. `=`, `<>` and `sql_in` stand with the operators.
  */
+import { withShare } from './aggregates.js';
 import type { FunctionSpec } from './signatures.js';
 import { spec } from './spec.js';
 
@@ -101,9 +102,11 @@ export const strictAggregates = {
   ),
   sql_sum_long: spec(totals, 'The sum; beyond 64 bits it is an error. Null over no values.', 'long -> long'),
   sql_avg: spec(totals, 'The mean. Null over no values.', 'real -> real', 'decimal -> decimal'),
-  percentile_cont: spec(
-    totals,
-    'The percentile, in percent, with values between two neighbours worked out linearly.',
-    'real, long|real! -> real',
+  percentile_cont: withShare(
+    spec(
+      totals,
+      'The percentile, in percent, with values between two neighbours worked out linearly.',
+      'real, long|real! -> real',
+    ),
   ),
 } satisfies Record<string, FunctionSpec>;

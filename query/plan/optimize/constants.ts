@@ -12,7 +12,14 @@ import { isCall, operandsIn } from './terms.js';
  * and `true and x` is x for every x, and a null literal stays where it is. `not (not x)` is x.
  */
 export function foldConstants(plan: Plan): Plan {
-  return rewritePlan(plan, { step: (step) => mapStep(step, { input: (input) => input, expr: folded }) });
+  return rewritePlan(plan, {
+    step: (step) => {
+      if (settled.has(step)) return step;
+      const simple = mapStep(step, { input: (input) => input, expr: folded });
+      if (simple === step) settled.add(step);
+      return simple;
+    },
+  });
 }
 
 /** A chain of `and` or `or` is taken as one from its top: step by step, a chain of 10,000 would be copied 10,000 times. */
@@ -30,8 +37,8 @@ function folded(expr: Expr): Expr {
   return simple;
 }
 
-/** Expressions in which there is nothing to do: rounds of rules see the same ones again. */
-const settled = new WeakSet<Expr>();
+/** What there is nothing to do in: rounds of rules see the same steps and expressions again. */
+const settled = new WeakSet<Plan | Expr>();
 
 const isChain = (expr: Expr): expr is CallExpr => expr.kind === 'call' && Object.hasOwn(chains, expr.fn);
 

@@ -220,9 +220,7 @@ class Maker {
     if (fn === 'count') return { ...this.#count(), ...where };
     if (fn === 'arg_max') {
       // Picks by what it gives, so that any of the greatest rows will do.
-      const longs = input.columns.filter(({ type }) => type === 'long');
-      if (longs.length === 0) return this.#count();
-      const by = column(this.#one(longs));
+      const by = this.#expr('long', input.columns, 1);
       return { kind: 'pick', by, which: 'GREATEST', columns: [{ name: this.#name(), value: by }] };
     }
     const type = fn === 'sum' ? 'long' : this.#one(['long', 'datetime', 'string'] as const);

@@ -1,6 +1,6 @@
 /** The optimizer: small exact rules, one after the other, until none of them finds anything to do. */
 import type { Plan } from '../types.js';
-import { depthOf } from '../walk.js';
+import { depthOf, stepsOf } from '../walk.js';
 import { splitAggregates } from './aggregates.js';
 import { inlineBindings } from './bindings.js';
 import { pruneColumns } from './columns.js';
@@ -13,18 +13,24 @@ import { mergeProjections } from './projections.js';
 import { dropDeadSorts } from './sorts.js';
 import { liftTimeBounds } from './time-bounds.js';
 
-const rules: readonly ((plan: Plan) => Plan)[] = [
-  inlineBindings,
-  foldConstants,
-  simplifyFilters,
-  pushPredicates,
-  liftTimeBounds,
-  dropEmpty,
-  dropDeadSorts,
-  splitAggregates,
-  pushLimits,
-  mergeProjections,
-  pruneColumns,
+interface Rule {
+  apply: (plan: Plan) => Plan;
+  /** It finds nothing in a plan that has none of these steps. */
+  over?: readonly Plan['op'][];
+}
+
+const rules: readonly Rule[] = [
+  { apply: inlineBindings, over: ['with'] },
+  { apply: foldConstants },
+  { apply: simplifyFilters, over: ['filter'] },
+  { apply: pushPredicates, over: ['filter'] },
+  { apply: liftTimeBounds, over: ['filter'] },
+  { apply: dropEmpty, over: ['values', 'union'] },
+  { apply: dropDeadSorts, over: ['sort'] },
+  { apply: splitAggregates, over: ['summarize'] },
+  { apply: pushLimits, over: ['limit'] },
+  { apply: mergeProjections, over: ['project', 'extend'] },
+  { apply: pruneColumns },
 ];
 
 /** Every plan that was seen settles in a few rounds; beyond this it stays as far as it came, which is exact too. */
@@ -40,7 +46,9 @@ export function optimize(plan: Plan): Plan {
   if (depthOf(plan) > maxDepth) return plan;
   let best = plan;
   for (let round = 0; round < maxRounds; round++) {
-    const better = rules.reduce((current, rule) => rule(current), best);
+    const ops = new Set([...stepsOf(best)].map(({ op }) => op));
+    const useful = rules.filter(({ over }) => over === undefined || over.some((op) => ops.has(op)));
+    const better = useful.reduce((current, { apply }) => apply(current), best);
     if (better === best) break;
     best = better;
   }

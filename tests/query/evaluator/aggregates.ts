@@ -15,13 +15,20 @@ const sum = (values: Value[], type: ScalarType): Value =>
     ? values.reduce<number>((total, value) => total + (value as number), 0)
     : long(values.reduce<bigint>((total, value) => total + (value as bigint), 0n));
 
+/** Whole numbers are summed up whole, and divided to more digits than a real has. */
+function mean(values: Value[]): number {
+  if (typeof values[0] !== 'bigint') return (sum(values, 'real') as number) / values.length;
+  const total = (values as bigint[]).reduce((all, value) => all + value, 0n);
+  return Number(`${(total * 10n ** 20n) / BigInt(values.length)}e-20`);
+}
+
 const unique = (values: Value[]): Value[] => [...new Map(values.map((value) => [keyOf(value), value])).values()];
 
 const aggregates: Record<string, (values: Value[], of: Aggregated) => Value> = {
   count: (values, { rows, types }) => BigInt(types.length === 0 ? rows.length : values.length),
   sum: (values, { type }) => sum(values, type),
   avg: (values, { type }) => {
-    if (type === 'real') return values.reduce<number>((total, value) => total + Number(value), 0) / values.length;
+    if (type === 'real') return mean(values);
     return values.length === 0 ? null : (sum(values, type) as bigint) / BigInt(values.length);
   },
   min: (values) =>
@@ -31,7 +38,10 @@ const aggregates: Record<string, (values: Value[], of: Aggregated) => Value> = {
   dcount: (values) => BigInt(unique(values).length),
   count_distinct: (values) => BigInt(unique(values).length),
   make_list: (values, { types }) => values.map((value) => toDynamic(value, types[0]!)),
-  make_set: (values, { types }) => unique(values).map((value) => toDynamic(value, types[0]!)),
+  make_set: (values, { types }) =>
+    types[0] === 'dynamic'
+      ? unique((values as JsonValue[]).flat().filter((item) => item !== null)).map((item) => item as JsonValue)
+      : unique(values).map((value) => toDynamic(value, types[0]!)),
   percentile: (values, { rows }) => {
     const sorted = [...values].sort(compare);
     const rank = Math.ceil((Number(rows[0]?.[1] ?? 0) / 100) * sorted.length);

@@ -3,7 +3,17 @@ import type { JsonValue } from '../../../query/index.js';
 import type { ScalarType } from '../../../query/plan/types.js';
 import { datesFunctions } from './dates.js';
 import { textFunctions } from './texts.js';
-import { type Call, compare, floorRemainder, keyOf, long, moment, toDynamic, type Value } from './values.js';
+import {
+  type Call,
+  compare,
+  floorRemainder,
+  isNaNValue,
+  keyOf,
+  long,
+  moment,
+  toDynamic,
+  type Value,
+} from './values.js';
 
 /** Functions that see their nulls themselves. */
 const withNulls: Record<string, (call: Call) => Value> = {
@@ -41,13 +51,19 @@ const withNulls: Record<string, (call: Call) => Value> = {
   array_length: ({ args: [array] }) => (Array.isArray(array) ? BigInt(array.length) : null),
 };
 
+/** In an order NaN has its place; compared with anything it is neither more, nor less, nor the same. */
+const comparison =
+  (test: (order: number) => boolean) =>
+  ({ args: [a, b] }: Call): boolean =>
+    !isNaNValue(a!) && !isNaNValue(b!) && test(compare(a!, b!));
+
 /** Functions whose arguments are never null. */
 const strict: Record<string, (call: Call) => Value> = {
   not: ({ args: [value] }) => !value,
-  '<': ({ args: [a, b] }) => compare(a!, b!) < 0,
-  '<=': ({ args: [a, b] }) => compare(a!, b!) <= 0,
-  '>': ({ args: [a, b] }) => compare(a!, b!) > 0,
-  '>=': ({ args: [a, b] }) => compare(a!, b!) >= 0,
+  '<': comparison((order) => order < 0),
+  '<=': comparison((order) => order <= 0),
+  '>': comparison((order) => order > 0),
+  '>=': comparison((order) => order >= 0),
   between: ({ args: [value, low, high] }) => compare(value!, low!) >= 0 && compare(value!, high!) <= 0,
   '!between': ({ args: [value, low, high] }) => compare(value!, low!) < 0 || compare(value!, high!) > 0,
 

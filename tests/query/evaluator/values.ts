@@ -89,8 +89,11 @@ function sortedKeys(value: JsonValue): JsonValue {
   return Object.fromEntries(entries.map(([key, item]) => [key, sortedKeys(item)]));
 }
 
-/** Of two values of one type that are not null; strings by their code points. */
+export const isNaNValue = (value: Value): boolean => Number.isNaN(value);
+
+/** The order of two values of one type that are not null: strings by their code points, NaN above all numbers. */
 export function compare(a: Value, b: Value): number {
+  if (isNaNValue(a) || isNaNValue(b)) return Number(isNaNValue(a)) - Number(isNaNValue(b));
   if (typeof a === 'string' && typeof b === 'string') return Buffer.compare(Buffer.from(a), Buffer.from(b));
   return a! < b! ? -1 : a! > b! ? 1 : 0;
 }

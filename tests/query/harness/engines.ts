@@ -3,17 +3,22 @@ import pg from 'pg';
 import { datasets } from '../../../datasets/index.js';
 import { HarborwatchError } from '../../../platform/errors.js';
 import type { Identity } from '../../../platform/identity.js';
+import { Indexes } from '../../../query/engines/opensearch/indexes.js';
 import {
   type Batch,
   type Engines,
+  enginesOf,
   type JsonValue,
   type PreparedQuery,
   prepareQuery,
   type QueryLanguage,
   runQuery,
 } from '../../../query/index.js';
+import { startIndexWorker } from '../../../subgraphs/events/worker.js';
 import { createTestPlatform, makeOrg, type TestPlatform } from '../../setup/database.js';
 import { ingest } from '../../setup/events.js';
+import type { TestOpenSearch } from '../../setup/opensearch.js';
+import { eventually } from '../../setup/until.js';
 import type { Given } from './answers.js';
 import type { QueryCase } from './cases.js';
 
@@ -24,16 +29,32 @@ export interface Bench {
   close(): Promise<void>;
 }
 
-export async function openBench(): Promise<Bench> {
-  const test = await createTestPlatform();
+/** @param openSearch of the test file; without it there is PostgreSQL alone */
+export async function openBench(openSearch?: TestOpenSearch): Promise<Bench> {
+  const settings = { ...openSearch?.settings, QUERY_ENGINE: 'opensearch', OPENSEARCH_WAIT_MS: '60000' };
+  const test = await createTestPlatform(openSearch && settings);
   const postgres = new pg.Pool({ connectionString: test.env.DATABASE_QUERY_URL!, max: 2 });
   postgres.on('error', () => {});
+  const engines = new Map<string, Engines>([['PostgreSQL', { postgres }]]);
+  const { platform } = test;
+  const worker = platform.search && startIndexWorker(platform.postgres, platform.search, platform.logger);
+  if (worker !== undefined) {
+    engines.set('OpenSearch', enginesOf(platform));
+    const indexes = new Indexes(platform.search!);
+    // The first start makes them; no case should wait for that.
+    await eventually(async () => {
+      for (const dataset of datasets)
+        if ((await indexes.generation(dataset)) === undefined) throw new Error(dataset.name);
+    });
+  }
   return {
     test,
-    engines: new Map([['PostgreSQL', { postgres }]]),
+    engines,
     close: async () => {
+      await worker?.stop(5_000);
       await postgres.end();
       await test.close();
+      await openSearch?.drop();
     },
   };
 }

@@ -7,11 +7,11 @@ import { type ColumnSql, compileExpression, type ExpressionScope, sqlTypes } fro
 /** What an aggregate is written with. */
 interface AggregateCall {
   /** The first argument as a value; `*` where there is none. */
-  readonly value: string;
+  value: string;
   /** The column that it is, as it is stored. */
   column: ColumnSql | undefined;
   /** The second one, which sets the aggregate up. */
-  readonly option: string | undefined;
+  option: string | undefined;
   exprs: readonly Expr[];
   type: ScalarType;
   /** The terms of the input's order, or the empty string. */
@@ -57,9 +57,18 @@ const makeWholeList = ({ value, exprs, orderBy, over }: AggregateCall): Sql => {
   return always(`coalesce(${over(`jsonb_agg(${asJson({ sql: value, type: exprs[0]!.type })}${order})`)}, '[]')`);
 };
 
+/** The different elements of arrays among the values; what is no array is its own only element. */
+const elementSet = (list: string): string =>
+  `(SELECT coalesce(jsonb_agg(DISTINCT e.v), '[]') FROM jsonb_array_elements(${list}) AS l(v) ` +
+  `CROSS JOIN LATERAL jsonb_array_elements(CASE jsonb_typeof(l.v) WHEN 'array' THEN l.v ELSE jsonb_build_array(l.v) END) AS e(v) ` +
+  `WHERE e.v <> 'null')`;
+
 /** Texts and longs have the same order as in JSON, and are sorted faster as they are. */
 const makeSet = ({ value, option, exprs, over }: AggregateCall): Sql => {
   const { type } = exprs[0]!;
+  if (type === 'dynamic') {
+    return always(cut(elementSet(over(`jsonb_agg(DISTINCT ${value})`, `${value} IS NOT NULL`)), option));
+  }
   const isSimple = type === 'string' || type === 'long';
   const call = isSimple ? `array_agg(DISTINCT ${value})` : `jsonb_agg(DISTINCT ${asJson({ sql: value, type })})`;
   const set = over(call, `${value} IS NOT NULL`);
@@ -88,10 +97,11 @@ const distinctCount = ({ value, column, over }: AggregateCall): Sql => {
   return always(`(${over(`count(DISTINCT ${column.sql})`)} + (${isOneMore})::int)`);
 };
 
+/** Kusto's default over no values is 0; a sample of one value does not spread either. */
 const spread =
   (name: string) =>
   ({ value, over }: AggregateCall): Sql =>
-    some(`${over(`${name}(${value})`)}::float8`);
+    always(`coalesce(${over(`${name}(${value})`)}::float8, 0)`);
 
 const extreme =
   (name: 'min' | 'max') =>
@@ -135,14 +145,9 @@ export function compileAggregate(aggregate: Aggregate, scope: ExpressionScope, o
   const condition = where === undefined ? undefined : compileExpression(where, scope, { context: 'FILTER' });
   const [value, option] = aggregate.args;
   return template({
-    // Written when they are asked for: a parameter that the text does not use has no type.
-    get value() {
-      return value === undefined ? '*' : argument(value, scope);
-    },
+    value: value === undefined ? '*' : argument(value, scope),
     column: value?.kind === 'column' ? scope.column(value.name) : undefined,
-    get option() {
-      return option === undefined ? undefined : argument(option, scope);
-    },
+    option: option && argument(option, scope),
     exprs: aggregate.args,
     type: aggregate.type,
     orderBy,

@@ -1,5 +1,6 @@
 /** From a plan to one parameterised SELECT: a common table expression a step, which PostgreSQL merges again. */
 import type { Plan } from '../../../plan/types.js';
+import { inputsOf } from '../../../plan/walk.js';
 import { summarize } from './groups.js';
 import { join, lateral, union, unnest } from './joins.js';
 import { needsOf } from './needs.js';
@@ -44,7 +45,7 @@ export function compilePlan(plan: Plan, { ingestBatch }: CompileOptions = {}): C
   });
   const text = statement.query(plan, new Set(plan.columns.map(({ name }) => name)), { asResult: true });
   if (text.length > maxTextLength) refuse('The query is too large to be run. Use fewer steps, columns or terms.');
-  return { text, values: parameters.values };
+  return parameters.numbered(text);
 }
 
 /** Its own stack: the plan may be deeper than this process's. */
@@ -56,21 +57,6 @@ function refuseGiants(root: Plan): void {
       refuse(`The query has more than ${maxDepth.toLocaleString('en')} steps one after another. Use fewer.`);
     if (steps > maxSteps) refuse(`The query has more than ${maxSteps.toLocaleString('en')} steps. Use fewer.`);
     for (const input of inputsOf(plan)) pending.push({ plan: input, depth: depth + 1 });
-  }
-}
-
-function inputsOf(plan: Plan): Plan[] {
-  switch (plan.op) {
-    case 'join':
-      return [plan.left, plan.right];
-    case 'union':
-      return plan.inputs;
-    case 'lateral':
-      return [plan.input, plan.body];
-    case 'with':
-      return [plan.body, ...plan.bindings.map((binding) => binding.plan)];
-    default:
-      return 'input' in plan ? [plan.input] : [];
   }
 }
 

@@ -10,7 +10,7 @@ export { type ColumnSql, type Context, sqlTypes } from '../functions/template.js
 export interface ExpressionScope {
   /** The SQL of an input column. */
   column(name: string): ColumnSql;
-  /** Adds a value to the statement's parameters, in the text form of an SQL type, and gives its `$n`. */
+  /** Adds a value to the statement's parameters, in the text form of an SQL type, and gives its place in the text. */
   parameter(value: unknown): string;
   /** The query of an inner plan, without brackets; its columns are in the plan's order, each of its SQL type. */
   subquery(plan: Plan): string;
@@ -18,20 +18,7 @@ export interface ExpressionScope {
 
 /** The expression as SQL of the type that `sqlTypes` gives, in brackets where it is no single term. */
 export function compileExpression(expr: Expr, scope: ExpressionScope, { context }: { context: Context }): string {
-  const values: unknown[] = [];
-  const numbers = new Map<string, string>();
-  // PostgreSQL refuses a parameter that the text does not use, so they are counted once it is known which ones it does.
-  // No SQL has a character 0 that could be taken for such a place.
-  const marking: ExpressionScope = {
-    column: (name) => scope.column(name),
-    subquery: (plan) => scope.subquery(plan),
-    parameter: (value) => `\0${values.push(value) - 1}\0`,
-  };
-  return compile(expr, marking, context).sql.replaceAll(/\0(\d+)\0/g, (_, index: string) => {
-    const number = numbers.get(index) ?? scope.parameter(values[Number(index)]);
-    numbers.set(index, number);
-    return number;
-  });
+  return compile(expr, scope, context).sql;
 }
 
 function compile(expr: Expr, scope: ExpressionScope, context: Context): Sql {
@@ -47,6 +34,7 @@ function compile(expr: Expr, scope: ExpressionScope, context: Context): Sql {
         expr,
         args,
         context,
+        column: (name) => scope.column(name),
         parameter: (value, type) => `${scope.parameter(value)}::${type}`,
         compile: (inner, innerContext) => compile(inner, scope, innerContext),
       });

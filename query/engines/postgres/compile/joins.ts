@@ -14,11 +14,46 @@ const keyword: Record<Exclude<JoinKind, 'LEFT_SEMI' | 'LEFT_ANTI'>, string> = {
 };
 
 export function join(plan: Join, leftInput: Relation, rightInput: Relation, statement: Statement): Relation {
+  if (plan.kind === 'FULL' && plan.on.length > 0) return fullJoin(plan, leftInput, rightInput, statement);
+  return joined(plan, leftInput, rightInput, statement.needed(plan), statement);
+}
+
+/**
+ * PostgreSQL makes a full join where it has two columns to compare, and none where it sees a constant in place of one:
+ * keys are made before it, out of its sight.
+ */
+function fullJoin(plan: Join, leftInput: Relation, rightInput: Relation, statement: Statement): Relation {
+  const side = (input: Relation, keys: Expr[]) => {
+    const { input: keyed, order } = statement.keyed(
+      input,
+      keys.map((value) => ({ value, descending: false, nullsFirst: false })),
+    );
+    const columns = order.map(({ column: { name, type } }): Expr => ({ kind: 'column', name, type }));
+    return { relation: statement.fenced(keyed), keys: columns };
+  };
+  const left = side(
+    leftInput,
+    plan.on.map((pair) => pair.left),
+  );
+  const right = side(
+    rightInput,
+    plan.on.map((pair) => pair.right),
+  );
+  const on = left.keys.map((key, index) => ({ left: key, right: right.keys[index]! }));
+  return joined({ ...plan, on }, left.relation, right.relation, statement.needed(plan), statement);
+}
+
+function joined(
+  plan: Join,
+  leftInput: Relation,
+  rightInput: Relation,
+  needed: ReadonlySet<string>,
+  statement: Statement,
+): Relation {
   const { kind } = plan;
   const left = kind === 'RIGHT' || kind === 'FULL' ? optional(leftInput, statement) : leftInput;
   const right = kind === 'LEFT' || kind === 'FULL' ? optional(rightInput, statement) : rightInput;
   const condition = onCondition(plan, left, right, statement);
-  const needed = statement.needed(plan);
   const leftColumns = [...left.columns.values()].filter(({ name }) => needed.has(name));
   const from = `${left.step.name} AS l`;
   if (kind === 'LEFT_SEMI' || kind === 'LEFT_ANTI') {

@@ -116,8 +116,9 @@ class Analysis {
         this.visit(plan.input, namesOf(plan.input), around);
         return;
       case 'window': {
-        const args = plan.added.filter(isNeeded(needed)).flatMap((added) => added.args);
-        passOn(plan.input, [...args, ...plan.partitionBy, ...plan.orderBy.map(({ value }) => value)]);
+        const added = plan.added.filter(isNeeded(needed));
+        const over = added.length === 0 ? [] : [...plan.partitionBy, ...plan.orderBy.map(({ value }) => value)];
+        passOn(plan.input, [...added.flatMap(({ args }) => args), ...over]);
         return;
       }
       case 'with': {

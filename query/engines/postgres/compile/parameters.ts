@@ -4,17 +4,34 @@ import { fail } from '../../../../platform/errors.js';
 /** The protocol counts parameters in 16 bits. */
 const maxParameters = 65_535;
 
+/**
+ * PostgreSQL refuses a parameter that the text does not use, and not all that is written for a step stays in the text. So
+ * each value has a mark until the text is whole. No SQL has a character 0 that could be taken for one.
+ */
 export class Parameters {
-  readonly values: string[] = [];
+  readonly #values: unknown[] = [];
 
-  /** `$1`, for a value in the text form of its type, or an array of such. */
+  /** The mark of a value in the text form of its type, or of an array of such. */
   add(value: unknown): string {
-    if (this.values.length === maxParameters) {
-      refuse(`The query has more than ${maxParameters.toLocaleString('en')} values. Use fewer.`);
-    }
-    if (hasNul(value)) refuse('The query has a text with the character U+0000, which no stored text can have.');
-    this.values.push(Array.isArray(value) ? arrayText(value) : String(value));
-    return `$${this.values.length}`;
+    return `\0${this.#values.push(value) - 1}\0`;
+  }
+
+  /** The text with `$1`, `$2`, ... in the place of the marks, and the values that it uses. */
+  numbered(text: string): { text: string; values: string[] } {
+    const values: string[] = [];
+    const numbers = new Map<string, number>();
+    const numberOf = (mark: string): number => {
+      const value = this.#values[Number(mark)];
+      if (values.length === maxParameters) {
+        refuse(`The query has more than ${maxParameters.toLocaleString('en')} values. Use fewer.`);
+      }
+      if (hasNul(value)) refuse('The query has a text with the character U+0000, which no stored text can have.');
+      const number = values.push(Array.isArray(value) ? arrayText(value) : String(value));
+      numbers.set(mark, number);
+      return number;
+    };
+    const numberedText = text.replaceAll(/\0(\d+)\0/g, (_, mark: string) => `$${numbers.get(mark) ?? numberOf(mark)}`);
+    return { text: numberedText, values };
   }
 }
 

@@ -44,12 +44,20 @@ export function found(pick: Pick, group: Group, grouped: Relation, input: Relati
     return { column: statement.column(name, expr.type), sql: value(expr) };
   });
   const kept = [...keys, ...group.figures];
-  const list = [...kept.map(own), ...picked.map(under)];
-  const from = `${keys.length === 0 ? 'LEFT ' : ''}JOIN ${input.step.name} AS ${rows} ON ${conditions.join(' AND ')}`;
-  const distinct = keys.length === 0 ? '' : `DISTINCT ON (${keys.map(own).join(', ')}) `;
-  const body = select([`${distinct}${list[0]}`, ...list.slice(1)], groups, from, keys.length === 0 ? 'LIMIT 1' : '');
   const columns = [...kept.map(({ column }) => settled(column)), ...picked.map(({ column }) => column)];
-  return statement.step('pick', body, columns, [grouped, input]);
+  const agreeing = conditions.join(' AND ');
+  const source = `${input.step.name} AS ${rows}`;
+  if (keys.length === 0) {
+    // What is picked of no row is null, a literal too.
+    const alias = statement.alias('p');
+    const row = select(picked.map(under), source, `WHERE ${agreeing}`, 'LIMIT 1');
+    const list = [...kept.map(own), ...picked.map(({ column }) => `${alias}.${column.identifier}`)];
+    const body = select(list, groups, `LEFT JOIN LATERAL (\n  ${row.replaceAll('\n', '\n  ')}\n) AS ${alias} ON true`);
+    return statement.step('pick', body, columns, [grouped, input]);
+  }
+  const [first, ...others] = [...kept.map(own), ...picked.map(under)];
+  const list = [`DISTINCT ON (${keys.map(own).join(', ')}) ${first}`, ...others];
+  return statement.step('pick', select(list, groups, `JOIN ${source} ON ${agreeing}`), columns, [grouped, input]);
 }
 
 /** Equal, or both null: arrays are compared so, and can be hashed, which IS NOT DISTINCT FROM cannot. */

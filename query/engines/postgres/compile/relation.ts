@@ -9,7 +9,7 @@ export interface Column extends Omit<ColumnSql, 'sql'> {
   type: ScalarType;
   /** Its quoted name in SQL. */
   identifier: string;
-  /** How many operations PostgreSQL repeats wherever it is used, as long as it merges the step into the next one. */
+  /** As long as PostgreSQL merges the step into the next one. */
   weight: number;
 }
 
@@ -41,11 +41,17 @@ export interface Step {
   materialized?: boolean;
   /** PostgreSQL works each row out once, before the steps above see it. */
   isFenced?: boolean;
+  /** It has a LIMIT, which PostgreSQL merges nothing beyond as it is. */
+  isCut?: boolean;
 }
 
 /** The column where it is read, qualified by the relation's name or alias. */
-export const columnSql = (qualifier: string, { identifier, stored, nullable, nullMeansEmpty }: Column): ColumnSql => ({
+export const columnSql = (
+  qualifier: string,
+  { identifier, stored, nullable, nullMeansEmpty, weight }: Column,
+): ColumnSql => ({
   sql: `${qualifier}.${identifier}`,
+  weight,
   ...(stored !== undefined && { stored }),
   ...(nullable !== undefined && { nullable }),
   ...(nullMeansEmpty !== undefined && { nullMeansEmpty }),

@@ -105,7 +105,9 @@ export function limit(plan: Limit, input: Relation, statement: Statement): Relat
   const order = settledOrder(input.order, columns);
   const cut = `LIMIT ${count(plan.count)}${plan.offset === 0 ? '' : ` OFFSET ${count(plan.offset)}`}`;
   const body = select(same(columns, name), name, statement.orderBy(input.order, name), cut);
-  return statement.step('limit', body, columns, [input], order);
+  const limited = statement.step('limit', body, columns, [input], order);
+  limited.step.isCut = true;
+  return limited;
 }
 
 /** PostgreSQL merges nothing beyond such a step. */

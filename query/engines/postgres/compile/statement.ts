@@ -51,7 +51,9 @@ export class Identifiers {
   readonly #others = new Map<string, string>();
 
   of(name: string): string {
-    const isPlain = Buffer.byteLength(name) <= maxIdentifierBytes && !name.startsWith('~') && !name.includes('\0');
+    // Indentation would change a name with a line's end in it, and UTF-8 makes one of all halves of characters.
+    const isText = name.isWellFormed() && !/\p{Cc}/u.test(name);
+    const isPlain = isText && Buffer.byteLength(name) <= maxIdentifierBytes && !name.startsWith('~');
     if (isPlain) return `"${name.replaceAll('"', '""')}"`;
     let identifier = this.#others.get(name);
     if (identifier === undefined) {
@@ -180,6 +182,11 @@ export class Statement {
   /** Keeps PostgreSQL from merging the relation into a step that would work the same out again and again. */
   guardRepetition(input: Relation, exprs: readonly Expr[]): Relation {
     if (repeatedWeight(exprs, input.columns) <= maxRepeatedWeight) return input;
+    return this.fenced(input);
+  }
+
+  /** The relation as PostgreSQL works it out by itself, each row once. */
+  fenced(input: Relation): Relation {
     input.step.isFenced = true;
     const lighter = ([name, column]: [string, Column]): [string, Column] => [name, { ...column, weight: 1 }];
     return { ...input, columns: new Map([...input.columns].map(lighter)) };
@@ -205,13 +212,14 @@ export class Statement {
       input,
       made.map(({ value }) => value),
     );
-    const passed = [...guarded.columns.values()];
+    const passed = this.passedOn(guarded, new Set(guarded.columns.keys()));
     const list = [
       ...passed.map(({ identifier }) => `${guarded.step.name}.${identifier}`),
       ...made.map(({ column, value }) => `${this.expression(value, guarded)} AS ${column.identifier}`),
     ];
     const body = select(list, guarded.step.name);
-    return { input: this.step('key', body, [...passed, ...made.map(({ column }) => column)], [guarded]), order };
+    const columns = [...passed, ...made.map(({ column }) => column)];
+    return { input: this.step('key', body, columns, [guarded], input.order), order };
   }
 
   /** ` ORDER BY ...`, or nothing. */
@@ -270,11 +278,11 @@ export class Statement {
   }
 }
 
-function stepText({ name, body, uses, materialized, isFenced }: Step): string {
+function stepText({ name, body, uses, materialized, isFenced, isCut }: Step): string {
   // PostgreSQL merges what is read once, and keeps what is read more often.
   const isMerged = materialized === false && uses > 1;
   const hint = materialized === true ? 'MATERIALIZED ' : isMerged ? 'NOT MATERIALIZED ' : '';
-  return `${name} AS ${hint}(\n${indent(body)}${isFenced === true ? '\n  OFFSET 0' : ''}\n)`;
+  return `${name} AS ${hint}(\n${indent(body)}${isFenced === true && !isCut ? '\n  OFFSET 0' : ''}\n)`;
 }
 
 const indent = (text: string): string => `  ${text.replaceAll('\n', '\n  ')}`;

@@ -16,7 +16,7 @@ import {
 } from '../../../../tests/setup/plan-rows.js';
 import { distinct, extend, filter, limit, literal, project, rangeRows, sort, summarize } from '../../../plan/build.js';
 import { call } from '../../../plan/functions/index.js';
-import type { Plan, ScalarType, SortKey } from '../../../plan/types.js';
+import type { Expr, Plan, ScalarType, SortKey } from '../../../plan/types.js';
 import type { JsonValue } from '../../../result.js';
 
 let rows: PlanRows;
@@ -258,5 +258,13 @@ describe('the order', () => {
     const top = limit(sort(logs(), [by(col(logs(), 'timestamp'), true)]), 3);
     expect(await run(only(top, 'bytes_in'))).toEqual([[80], [79], [78]]);
     expect(await run(limit(plan, 0))).toEqual([]);
+    // Rows that are read so often are worked out once: a limit is that by itself.
+    const second = limit(sort(only(logs(), 'bytes_in'), [by(col(logs(), 'bytes_in'))]), 1, 1);
+    const value = col(second, 'bytes_in');
+    const sum = Array.from({ length: 60 }, () => value).reduce<Expr>(
+      (total, each) => call('+', [total, each]),
+      long(0),
+    );
+    expect(await run(project(second, [{ name: 'sum', value: sum }]))).toEqual([[120]]);
   });
 });

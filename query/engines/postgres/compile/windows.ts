@@ -9,6 +9,8 @@ import { type Statement, select } from './statement.js';
 /** Where the step names no order, the rows are in that of the input. */
 export function window(plan: Window, input: Relation, statement: Statement): Relation {
   const needed = statement.needed(plan);
+  const added = plan.added.filter(({ name }) => needed.has(name));
+  if (added.length === 0) return input;
   const { input: keyed, order } = statement.keyed(input, plan.orderBy);
   const rowOrder = plan.orderBy.length === 0 ? input.order : order;
   const { name } = keyed.step;
@@ -16,7 +18,6 @@ export function window(plan: Window, input: Relation, statement: Statement): Rel
   const partitionBy = partition.length === 0 ? '' : `PARTITION BY ${partition.join(', ')}`;
   const orderBy = statement.orderBy(rowOrder, name);
   const passed = statement.passedOn({ ...keyed, order: input.order }, needed);
-  const added = plan.added.filter((each) => needed.has(each.name));
   const list = added.map((each) => {
     const { identifier } = statement.column(each.name, each.type);
     return `${windowColumn(each, keyed, statement, { partitionBy, orderBy })} AS ${identifier}`;

@@ -1,7 +1,7 @@
 /** Comparisons: plain ones wherever that is exact, so that indexes and the planner's statistics work. */
 import { isIPv4, isIPv6 } from 'node:net';
 import type { Expr } from '../../../plan/types.js';
-import { pathText } from './dynamics.js';
+import { isPath, pathText } from './paths.js';
 import type { Argument, Sql, Template, TemplateCall } from './template.js';
 
 const isNumber = (type: string): boolean => type === 'long' || type === 'real' || type === 'decimal';
@@ -66,7 +66,7 @@ export function plainText(
 ): string | undefined {
   if (column?.nullMeansEmpty && column.stored === undefined) return column.sql;
   const path = expr.kind === 'call' && expr.fn === 'tostring' ? expr.args[0] : undefined;
-  if (path?.kind !== 'call' || path.fn !== 'path') return undefined;
+  if (path === undefined || !isPath(path)) return undefined;
   const isSafe = part === 'WHOLE' ? /^[^[{]/.test(literal) : /^[^\s:,"\\{}[\]]+$/.test(literal);
   return isSafe ? pathText(path, compile) : undefined;
 }
@@ -103,7 +103,7 @@ const kustoUnequal: Template = (call) => {
   if (!a.nullable && !b.nullable && !isConverted) return { sql: `(${left} <> ${right}${nan})`, nullable: false };
   if (call.context === 'FILTER') return { sql: `(${left} IS DISTINCT FROM ${right}${nan})`, nullable: false };
   if (!a.nullable || !b.nullable) return { sql: `coalesce(${left} <> ${right}${nan}, true)`, nullable: false };
-  return { sql: `NOT fn.equals(${left}, ${right})`, nullable: true };
+  return { sql: `(NOT fn.equals(${left}, ${right}))`, nullable: true };
 };
 
 /** SQL's own. */
@@ -111,9 +111,11 @@ const strict =
   (operator: '=' | '<>'): Template =>
   (call) => {
     const pair = pairOf(call);
-    if (operator === '=') return equal(pair, call);
+    // Turned round, a null that stands for the empty string would still be none.
+    const isAsStored = call.context === 'FILTER' || !pair.some(({ column }) => column?.nullMeansEmpty);
+    if (operator === '=' && isAsStored) return equal(pair, call);
     const [left, right] = sides(pair);
-    return { sql: `(${left} <> ${right})`, nullable: true };
+    return { sql: `(${left} ${operator} ${right})`, nullable: true };
   };
 
 const ordered =

@@ -2,6 +2,7 @@
 
 import type { conversions } from '../../../plan/functions/conversions.js';
 import type { ScalarType } from '../../../plan/types.js';
+import { isPath, pathText } from './paths.js';
 import { type Argument, type Sql, sqlTypes, type Template } from './template.js';
 
 const ticks = {
@@ -29,7 +30,7 @@ function rawText({ sql, type }: Pick<Argument, 'sql' | 'type'>): string {
 
 /** The text of any value, as Kusto writes it: empty for null. */
 export function text(arg: Argument): string {
-  if (arg.literal?.value === null) return `''`;
+  if (arg.literal?.value === null) return `''::text`;
   const raw = rawText(arg);
   return arg.nullable ? `coalesce(${raw}, '')` : raw;
 }
@@ -152,7 +153,21 @@ const parseJson: Template = ({ args: [value] }) => {
   return { sql: asJson(value!), nullable };
 };
 
-const toText: Template = ({ args: [value] }) => ({ sql: text(value!), nullable: false });
+/**
+ * Of a member, PostgreSQL's own text is Kusto's but for arrays and bags; finding the member is what takes the time. It
+ * stands in the SQL several times, so it must be a member of what is only read.
+ */
+const toText: Template = ({ args: [value], compile, column }) => {
+  const { expr, sql } = value!;
+  const root = isPath(expr) ? expr.args[0] : undefined;
+  if (!isPath(expr) || root?.kind !== 'column' || (column(root.name).weight ?? 1) > 1) {
+    return { sql: text(value!), nullable: false };
+  }
+  const plain = pathText(expr, compile);
+  const whole = `fn.json_text(${sql})`;
+  const cases = `CASE left(${plain}, 1) WHEN '{' THEN ${whole} WHEN '[' THEN ${whole} ELSE ${plain} END`;
+  return { sql: `coalesce(${cases}, '')`, nullable: false };
+};
 
 /** The names of types that are in JSON; `int` and `long` as the number needs. */
 const getType: Template = ({ args: [value] }) => {

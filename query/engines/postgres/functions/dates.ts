@@ -4,6 +4,13 @@ import { type Argument, partial, type Sql, sql, type Template, type TemplateCall
 
 const literalText = ({ literal }: Argument): string => String(literal?.value ?? '');
 
+/** A part of a moment, which is written into the SQL: the functions' checks leave no other, and nothing else passes here. */
+function partOf(name: Argument): string {
+  const word = literalText(name).toLowerCase();
+  if (!/^[a-z_]+$/.test(word)) throw new Error('What the plan asks of a moment is no part of a moment.');
+  return word;
+}
+
 const field = (name: string): Template => sql((moment) => `extract(${name} FROM ${moment} AT TIME ZONE 'UTC')::bigint`);
 
 const startOf =
@@ -35,7 +42,7 @@ const parts: Readonly<Record<string, (moment: string) => string>> = {
 
 const part: Template = ({ args }) => {
   const [name, moment] = args as [Argument, Argument];
-  const unit = literalText(name).toLowerCase();
+  const unit = partOf(name);
   const local = `(${moment.sql} AT TIME ZONE 'UTC')`;
   const read = Object.hasOwn(parts, unit) ? parts[unit]! : (of: string) => `extract(${unit} FROM ${of})::bigint`;
   return { sql: read(local), nullable: moment.nullable };
@@ -108,9 +115,9 @@ export const dateTemplates: Readonly<Record<keyof typeof dates, Template>> = {
   endofmonth: endOf('month'),
   endofyear: endOf('year'),
   datetime_diff: ({ args: [unit, later, earlier] }) =>
-    `fn.datetime_diff('${literalText(unit!).toLowerCase()}', ${later!.sql}, ${earlier!.sql})`,
+    `fn.datetime_diff('${partOf(unit!)}', ${later!.sql}, ${earlier!.sql})`,
   datetime_add: ({ args: [unit, count, moment] }) => ({
-    sql: `fn.datetime_add('${literalText(unit!).toLowerCase()}', ${count!.sql}, ${moment!.sql})`,
+    sql: `fn.datetime_add('${partOf(unit!)}', ${count!.sql}, ${moment!.sql})`,
     nullable: true,
   }),
   datetime_part: part,

@@ -1,37 +1,8 @@
 /** Arrays and property bags. A dynamic’s SQL is never JSON’s null. */
 import type { dynamics } from '../../../plan/functions/dynamics.js';
-import type { CallExpr, Expr } from '../../../plan/types.js';
 import { asJson } from './conversions.js';
-import { type Argument, partial, type Template, type TemplateCall } from './template.js';
-
-type Compile = TemplateCall['compile'];
-
-/** `->` with the key’s type said: it reads an untyped one as it likes. A literal number is written as it is. */
-function steps(path: CallExpr, compile: Compile): { json: string; keys: string[] } {
-  const [root, ...keys] = path.args as [Expr, ...Expr[]];
-  return { json: compile(root, 'VALUE').sql, keys: keys.map((key) => keySql(key, compile)) };
-}
-
-function keySql(key: Expr, compile: Compile): string {
-  if (key.type === 'string') return compile(key, 'VALUE').sql;
-  if (key.kind === 'literal') {
-    const index = Number(key.value);
-    return key.value !== null && Math.abs(index) < 2 ** 31 ? `(${index})` : 'NULL::int';
-  }
-  return `fn.to_int(${compile(key, 'VALUE').sql})::int`;
-}
-
-/** A path’s value as a text: of arrays and bags PostgreSQL’s own JSON, which has more spaces than Kusto’s. */
-export function pathText(path: CallExpr, compile: Compile): string {
-  const { json, keys } = steps(path, compile);
-  return `(${[json, ...keys.slice(0, -1)].join(' -> ')} ->> ${keys.at(-1)})`;
-}
-
-const path: Template = ({ expr, compile }) => {
-  const { json, keys } = steps(expr, compile);
-  if (keys.length === 0) return { sql: json, nullable: true };
-  return { sql: `nullif(${[json, ...keys].join(' -> ')}, 'null')`, nullable: true };
-};
+import { path } from './paths.js';
+import { type Argument, partial, type Template } from './template.js';
 
 const json = (arg: Argument): string => `coalesce(${asJson(arg)}, 'null')`;
 const array = (args: readonly Argument[]): string => `ARRAY[${args.map(({ sql }) => sql).join(', ')}]::jsonb[]`;
@@ -39,9 +10,21 @@ const overAll =
   (name: string): Template =>
   ({ args }) => ({ sql: `fn.${name}(${array(args)})`, nullable: true });
 
+/** PostgreSQL passes a function at most 100 arguments; an even number, so that a name stays with its value. */
+const maxArguments = 100;
+
+/** `build` of all parts, however many: what several calls build is put together. */
+function built(build: 'jsonb_build_object' | 'jsonb_build_array', parts: readonly string[]): string {
+  const calls: string[] = [];
+  for (let at = 0; at === 0 || at < parts.length; at += maxArguments) {
+    calls.push(`${build}(${parts.slice(at, at + maxArguments).join(', ')})`);
+  }
+  return calls.length === 1 ? calls[0]! : `(${calls.join(' || ')})`;
+}
+
 const bag: Template = ({ args }) => {
   const parts = args.map((arg, i) => (i % 2 === 0 ? arg.sql : json(arg)));
-  return { sql: `jsonb_build_object(${parts.join(', ')})`, nullable: false };
+  return { sql: built('jsonb_build_object', parts), nullable: false };
 };
 
 const range: Template = ({ args }) => {
@@ -100,7 +83,7 @@ export const dynamicTemplates: Readonly<Record<keyof typeof dynamics | 'path', T
   bag_pack: bag,
   pack: bag,
   pack_dictionary: bag,
-  pack_array: ({ args }) => ({ sql: `jsonb_build_array(${args.map(json).join(', ')})`, nullable: false }),
+  pack_array: ({ args }) => ({ sql: built('jsonb_build_array', args.map(json)), nullable: false }),
   zip: overAll('zip'),
   repeat: ({ args: [value, count] }) => ({ sql: `fn.repeat(${json(value!)}, ${count!.sql})`, nullable: true }),
   range,

@@ -9,12 +9,13 @@ import { strictFunctions } from '../../../plan/functions/strict.js';
 import type { Expr, PlanColumn } from '../../../plan/types.js';
 import type { JsonValue } from '../../../result.js';
 import { type ColumnSql, type Context, compileExpression } from '../compile/expression.js';
+import { Parameters } from '../compile/parameters.js';
 import { inSession } from '../session.js';
 import { resultTypes } from '../values.js';
 import { conversionCases } from './cases/conversions.js';
 import { dateCases } from './cases/dates.js';
 import { dynamicCases } from './cases/dynamics.js';
-import { type Case, expr, invoke, none } from './cases/kit.js';
+import { type Case, dynamic, expr, invoke, none } from './cases/kit.js';
 import { networkCases } from './cases/networks.js';
 import { numberCases } from './cases/numbers.js';
 import { operatorCases } from './cases/operators.js';
@@ -41,13 +42,13 @@ interface Statement {
 
 /** The expression in a statement; `columns` are what it can name, and `from` is where they come from. */
 function compile(value: Expr, context: Context, columns: Record<string, ColumnSql> = {}): Statement & { sql: string } {
-  const values: unknown[] = [];
+  const parameters = new Parameters();
   const scope = {
     column: (name: string) => columns[name]!,
-    parameter: (each: unknown) => `$${values.push(each)}`,
+    parameter: (each: unknown) => parameters.add(each),
     subquery: () => expect.unreachable(),
   };
-  const sql = compileExpression(value, scope, { context });
+  const { text: sql, values } = parameters.numbered(compileExpression(value, scope, { context }));
   return { sql, text: `SELECT ${sql}`, values };
 }
 
@@ -131,6 +132,63 @@ test('every function has its SQL, and a case here', () => {
   );
   const untried = Object.keys(functions).filter((fn) => !tried.has(fn) && !shownElsewhere.includes(fn));
   expect(untried).toEqual([]);
+});
+
+test('functions of any number of arguments take hundreds', async () => {
+  const figures = Array.from({ length: 500 }, (_, i) => i);
+  const names = figures.map((n) => `k${n}`);
+  const total = figures.length;
+  expect(await evaluate(invoke('strcat', ...figures))).toBe(figures.join(''));
+  expect(await evaluate(invoke('strcat_delim', '-', ...names))).toBe(names.join('-'));
+  expect(await evaluate(invoke('pack_array', ...figures))).toEqual(figures);
+  const bag = Object.fromEntries(names.map((name, n) => [name, n]));
+  expect(await evaluate(invoke('bag_pack', ...names.flatMap((name, n) => [name, n])))).toEqual(bag);
+  expect(await evaluate(invoke('coalesce', ...names.map(() => ''), 'x'))).toBe('x');
+  expect(await evaluate(invoke('coalesce', ...figures.map(() => none('long')), 7))).toBe(7);
+  expect(await evaluate(invoke('max_of', ...figures))).toBe(total - 1);
+  expect(await evaluate(invoke('min_of', ...names))).toBe('k0');
+  const branches = figures.flatMap((n) => [invoke('==', 499, n), n]);
+  expect(await evaluate(invoke('case', ...branches, -1))).toBe(499);
+  const arrays = figures.map((n) => dynamic([n]));
+  expect(await evaluate(invoke('array_concat', ...arrays))).toEqual(figures);
+  expect(await evaluate(invoke('bag_merge', ...names.map((name, n) => dynamic({ [name]: n }))))).toEqual(bag);
+});
+
+test('whether a comparison is null is asked of the whole comparison', async () => {
+  const [a, b] = [none('long'), 1].map(expr) as [Expr, Expr];
+  const statement = withColumns('!=', [a, b])!;
+  const asked = statement.text.replace(/^SELECT (.*) FROM /, 'SELECT ($1 IS NULL) FROM ');
+  expect(await run({ ...statement, text: asked })).toBe(false);
+  expect(await evaluate(invoke('isnull', invoke('!=', none('long'), none('long'))))).toBe(true);
+});
+
+test('a member of a stored bag has the text of the same value alone', async () => {
+  const bag = {
+    text: 'a',
+    empty: '',
+    brace: '{"a": 1}',
+    bracket: '[',
+    n: 1.5,
+    yes: true,
+    none: null,
+    deep: { n: [7] },
+  };
+  const all = { ...bag, list: [1, 'a, b', { k: 'x: y' }], bags: { a: [1, 2], 'b, c': null } };
+  const stored = column({ name: 'bag', type: 'dynamic' });
+  const member = async (...path: (string | number)[]) => {
+    const { sql, values } = compile(invoke('tostring', invoke('path', stored, ...path)), 'VALUE', {
+      bag: { sql: 's.bag' },
+    });
+    const text = `SELECT ${sql} FROM (SELECT $${values.length + 1}::jsonb AS bag OFFSET 0) AS s`;
+    return run({ text, values: [...values, JSON.stringify(all)] });
+  };
+  for (const [name, value] of Object.entries(all)) {
+    const alone = value === null ? '' : typeof value === 'string' ? value : JSON.stringify(value);
+    expect(await member(name)).toBe(alone);
+  }
+  expect(await member('deep', 'n', 0)).toBe('7');
+  expect(await member('list', -1)).toBe('{"k":"x: y"}');
+  expect(await member('absent', 'n')).toBe('');
 });
 
 describe('filters on stored columns stay plain comparisons', () => {

@@ -5,7 +5,7 @@ import { call as makeCall } from '../../../plan/functions/index.js';
 import type { Expr, LiteralExpr, ScalarType } from '../../../plan/types.js';
 import type { JsonValue } from '../../../result.js';
 import { isCanonicalAddress, plainText } from './comparisons.js';
-import { type Argument, sqlTypes, type Template, type TemplateCall } from './template.js';
+import { type Argument, type Sql, sqlTypes, type Template, type TemplateCall } from './template.js';
 
 interface Elements {
   /** The literals without nulls, as texts of one SQL type. */
@@ -57,10 +57,10 @@ function addresses(value: Argument, { texts }: Elements): string[] | undefined {
 }
 
 /** `value = ANY (...)`, true where the value is found; otherwise false, or null where the value is. */
-function amongLiterals(value: Argument, elements: Elements, call: TemplateCall): string {
+function amongLiterals(value: Argument, elements: Elements, call: TemplateCall): Sql {
   const { parameter, context } = call;
   const inet = addresses(value, elements);
-  if (inet !== undefined) return `(${value.column!.sql} = ANY (${parameter(inet, 'inet[]')}))`;
+  if (inet !== undefined) return { sql: `(${value.column!.sql} = ANY (${parameter(inet, 'inet[]')}))`, nullable: true };
   const plain =
     context === 'FILTER' &&
     value.type === 'string' &&
@@ -68,17 +68,16 @@ function amongLiterals(value: Argument, elements: Elements, call: TemplateCall):
       ? plainText(value, 'text', 'WHOLE', call)
       : undefined;
   const stored = value.column?.stored === 'INTEGER' ? value.column.sql : value.sql;
-  return `(${plain ?? stored} = ANY (${parameter(elements.texts, `${elements.type}[]`)}))`;
+  const sql = `(${plain ?? stored} = ANY (${parameter(elements.texts, `${elements.type}[]`)}))`;
+  return { sql, nullable: value.nullable || plain !== undefined };
 }
 
-function found(call: TemplateCall): { sql: string; nullable: boolean } {
+function found(call: TemplateCall): Sql {
   const value = call.args[0]!;
   const others = call.expr.args.slice(1);
   const literals = flatten(others);
   const elements = literals && elementsFor(value.type, literals);
-  if (elements !== undefined) {
-    return { sql: amongLiterals(value, elements, call), nullable: value.nullable || value.column !== undefined };
-  }
+  if (elements !== undefined) return amongLiterals(value, elements, call);
   const parts = (literals ?? others).map((other) => {
     if (other.type === 'dynamic' && (other.kind !== 'literal' || value.type === 'dynamic')) {
       const json = call.compile(other, 'VALUE').sql;

@@ -9,6 +9,7 @@ import { groupPattern, PatternError, searchPattern } from '../../../plan/functio
 import type { Expr } from '../../../plan/types.js';
 import type { JsonValue } from '../../../result.js';
 import { compileExpression } from '../compile/expression.js';
+import { Parameters } from '../compile/parameters.js';
 
 let database: TestDatabase;
 let pool: pg.Pool;
@@ -26,15 +27,16 @@ const string = (value: string): Expr => literal('string', value);
 
 /** The values of expressions over a text, one row a text. */
 async function evaluate(exprs: Expr[], texts: string[]): Promise<JsonValue[][]> {
-  const values: unknown[] = [texts];
+  const parameters = new Parameters();
   const scope = {
     column: () => ({ sql: 't.text', nullable: false }),
-    parameter: (each: unknown) => `$${values.push(each)}`,
+    parameter: (each: unknown) => parameters.add(each),
     subquery: () => expect.unreachable(),
   };
   const columns = exprs.map((expr) => compileExpression(expr, scope, { context: 'VALUE' }));
-  const query = `SELECT ${columns.join(', ')} FROM unnest($1::text[]) WITH ORDINALITY AS t (text, n) ORDER BY n`;
-  return (await pool.query<JsonValue[]>({ text: query, values, rowMode: 'array' })).rows;
+  const from = `unnest(${parameters.add(texts)}::text[]) WITH ORDINALITY AS t (text, n)`;
+  const query = parameters.numbered(`SELECT ${columns.join(', ')} FROM ${from} ORDER BY n`);
+  return (await pool.query<JsonValue[]>({ ...query, rowMode: 'array' })).rows;
 }
 
 /** Patterns that JavaScript and RE2 read and run alike: no repetition of what can be empty, no group in a repetition. */

@@ -39,7 +39,7 @@ const split: Template = ({ args }) => {
 };
 
 const delimited: Template = ({ args }) => ({
-  sql: `concat_ws(${args[0]!.sql}, ${args.slice(1).map(text).join(', ')})`,
+  sql: `array_to_string(ARRAY[${args.slice(1).map(text).join(', ')}], ${args[0]!.sql})`,
   nullable: false,
 });
 

@@ -30,6 +30,8 @@ export interface ColumnSql {
   nullable?: boolean;
   /** Whether a null in it stands for the empty string: a string column of a scan with `nullStrings: false`. */
   nullMeansEmpty?: boolean;
+  /** How many operations PostgreSQL may repeat wherever the column stands. Default 1: it only reads it. */
+  weight?: number;
 }
 
 /** An expression as SQL, in brackets where it is no single term. */
@@ -54,6 +56,8 @@ export interface TemplateCall {
   context: Context;
   /** A value that PostgreSQL gets as a parameter of this SQL type, in the text form of that type. */
   parameter(value: unknown, sqlType: string): string;
+  /** A column that expressions can name here. */
+  column(name: string): ColumnSql;
   /** An expression of the plan as SQL, for templates that build on others. */
   compile(expr: Expr, context: Context): Sql;
 }

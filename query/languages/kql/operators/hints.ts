@@ -17,6 +17,12 @@ const as: TranslateOperator = (node, input, context) => {
   return named(bound(name, input, isMaterialized, context), name);
 };
 
+const charts: ReadonlySet<string> = new Set([
+  ...['table', 'list', 'barchart', 'piechart', 'ladderchart', 'timechart', 'linechart', 'anomalychart', 'pivotchart'],
+  ...['areachart', 'stackedareachart', 'scatterchart', 'timepivot', 'columnchart', 'timeline', '3Dchart', 'card'],
+  ...['treemap', 'plotly', 'graph', 'sankey'],
+]);
+
 /** https://learn.microsoft.com/kusto/query/render-operator: a hint for who shows the result. */
 const render: TranslateOperator = (node, input, context) => {
   const properties = [
@@ -26,8 +32,12 @@ const render: TranslateOperator = (node, input, context) => {
       parts.Expression!,
     ]),
   ];
+  const chart = node.parts.ChartType;
+  if (chart !== undefined && !charts.has(chart.text)) {
+    context.fail('QUERY_SYNTAX', chart, `There is no chart "${chart.text}". Charts: ${[...charts].join(', ')}.`);
+  }
   context.render({
-    kind: node.parts.ChartType?.text ?? 'table',
+    kind: chart?.text ?? 'table',
     properties: Object.fromEntries(properties.map(([name, value]) => [name, propertyText(value)])),
   });
   return input;

@@ -46,7 +46,7 @@ const join: TranslateOperator = (node, left, context) => {
   const kind = kindOf(node, 'innerunique', context);
   const right = context.tabular(node.parts.Expression!);
   const keys = keysOf(node, node.parts.ConditionClause, left, right, context);
-  const swapped = exchanged[kind];
+  const swapped = Object.hasOwn(exchanged, kind) ? exchanged[kind] : undefined;
   if (swapped !== undefined) {
     return matching(
       swapped,
@@ -56,7 +56,7 @@ const join: TranslateOperator = (node, left, context) => {
       context,
     );
   }
-  const planKind = kinds[kind];
+  const planKind = Object.hasOwn(kinds, kind) ? kinds[kind] : undefined;
   if (planKind === undefined) return context.fail('QUERY_SYNTAX', node, `There is no join kind ${kind}.`);
   if (planKind === 'LEFT_SEMI' || planKind === 'LEFT_ANTI') return matching(planKind, left, right, keys, context);
   const first = kind === 'innerunique' ? oneRowAKey(left, keys) : left;

@@ -1,5 +1,6 @@
 /** Steps that choose, order and widen rows: `where`, `extend`, `project`, `sort`, `top`, `take`. */
-import { filter, limit, project, sort } from '../../../plan/build.js';
+import { filter, limit, literal, project, sort } from '../../../plan/build.js';
+import { call } from '../../../plan/functions/index.js';
 import type { Expr, NamedExpr, Plan, SortKey } from '../../../plan/types.js';
 import { ColumnNames, suggestedName } from '../names.js';
 import { nameOf, type SyntaxNode } from '../syntax.js';
@@ -37,8 +38,9 @@ const extend: TranslateOperator = (node, input, context) => {
   const added = new Map<string, Expr>();
   for (const each of written(node, { columns: input.columns, windows }, names, context)) {
     const suggested = suggestedName(each.node);
-    const name = each.given ?? (suggested !== undefined && before.has(suggested) ? suggested : names.free(suggested));
-    added.set(name, each.value);
+    const isOld = suggested !== undefined && before.has(suggested);
+    if (each.given === undefined && isOld && added.has(suggested)) madeTwice(each.node, context);
+    added.set(each.given ?? (isOld ? suggested : names.free(suggested)), each.value);
   }
   const made = withColumns(
     windows.input,
@@ -53,10 +55,15 @@ const projectColumns: TranslateOperator = (node, input, context) => {
   const names = new ColumnNames();
   const kept: NamedExpr[] = [];
   for (const { node: each, given, value } of written(node, { columns: input.columns, windows }, names, context)) {
-    kept.push({ name: given ?? names.free(suggestedName(each)), value });
+    kept.push({ name: given ?? names.ofUnnamed(each) ?? madeTwice(each, context), value });
   }
   return project(windows.input, kept);
 };
+
+export function madeTwice(node: SyntaxNode, context: Context): never {
+  const name = suggestedName(node) ?? '';
+  return context.fail('QUERY_SYNTAX', node, `A column "${name}" is made twice in this step.`);
+}
 
 function* written(node: SyntaxNode, rows: Rows, names: ColumnNames, context: Context): Generator<Written, void> {
   for (const each of node.lists.Expressions!) {
@@ -65,7 +72,7 @@ function* written(node: SyntaxNode, rows: Rows, names: ColumnNames, context: Con
     }
     const given = each.kind === 'SimpleNamedExpression' ? nameOf(each.parts.Name)! : undefined;
     if (given !== undefined && !names.take(given)) {
-      context.fail('QUERY_SYNTAX', each, `A column "${given}" is made twice in this step.`);
+      madeTwice(each, context);
     }
     yield { node: each, given, value: context.expression(given === undefined ? each : each.parts.Expression!, rows) };
   }
@@ -77,7 +84,7 @@ const sortRows: TranslateOperator = (node, input, context) =>
 
 /** Descending where nothing is said; nulls are the least values. */
 function sortKeys(nodes: readonly SyntaxNode[], input: Plan, context: Context): SortKey[] {
-  return nodes.map((node) => {
+  return nodes.flatMap((node) => {
     const ordering = node.kind === 'OrderedExpression' ? node.parts.Ordering : undefined;
     const of = ordering === undefined ? node : node.parts.Expression!;
     const value = context.expression(of, { columns: input.columns });
@@ -90,8 +97,43 @@ function sortKeys(nodes: readonly SyntaxNode[], input: Plan, context: Context): 
     }
     const descending = order?.kind !== 'AscKeyword';
     const nulls = ordering?.parts.NullsClause?.parts.FirstOrLastKeyword?.kind;
-    return { value, descending, nullsFirst: nulls === undefined ? !descending : nulls === 'FirstKeyword' };
+    const nullsFirst = nulls === undefined ? !descending : nulls === 'FirstKeyword';
+    const key = { value, descending, nullsFirst };
+    return mayBeNaN(value, input) ? [{ value: sortClass(value), descending: !nullsFirst, nullsFirst }, key] : [key];
   });
+}
+
+/** NaN stands between the nulls and the numbers, at whichever end the nulls are. */
+const sortClass = (value: Expr): Expr =>
+  call('case', [
+    call('isnull', [value]),
+    literal('long', 0),
+    call('isnan', [value]),
+    literal('long', 1),
+    literal('long', 2),
+  ]);
+
+/** Events are JSON, which has no NaN: their own columns are sorted by themselves, so that engines can use an index. */
+function mayBeNaN(value: Expr, input: Plan): boolean {
+  if (value.type !== 'real') return false;
+  if (value.kind === 'literal') return typeof value.value === 'string';
+  if (value.kind !== 'column') return true;
+  switch (input.op) {
+    case 'scan':
+      return false;
+    case 'filter':
+    case 'sort':
+    case 'limit':
+      return mayBeNaN(value, input.input);
+    case 'extend':
+    case 'project': {
+      const made = input.op === 'extend' ? input.added : input.kept;
+      const source = made.find(({ name }) => name === value.name);
+      return source === undefined ? mayBeNaN(value, input.input) : mayBeNaN(source.value, input.input);
+    }
+    default:
+      return true;
+  }
 }
 
 /** https://learn.microsoft.com/kusto/query/top-operator */

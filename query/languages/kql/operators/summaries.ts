@@ -2,9 +2,10 @@
 import { column, distinct, project, summarize } from '../../../plan/build.js';
 import type { Expr, NamedExpr, Plan } from '../../../plan/types.js';
 import { Aggregates } from '../aggregates.js';
-import { ColumnNames, suggestedName } from '../names.js';
+import { ColumnNames } from '../names.js';
 import { namedParameters, nameOf, type SyntaxNode } from '../syntax.js';
 import type { Context, TranslateOperator } from '../translator.js';
+import { madeTwice } from './rows.js';
 
 /** https://learn.microsoft.com/kusto/query/summarize-operator */
 const summarizeRows: TranslateOperator = (node, input, context) => {
@@ -34,11 +35,11 @@ export function groupKeys(
   return nodes.map((node) => {
     const given = node.kind === 'SimpleNamedExpression' ? nameOf(node.parts.Name)! : undefined;
     if (given !== undefined && !names.take(given)) {
-      context.fail('QUERY_SYNTAX', node, `A column "${given}" is made twice in this step.`);
+      madeTwice(node, context);
     }
     const value = context.expression(given === undefined ? node : node.parts.Expression!, { columns: input.columns });
     refuseDynamicKey(value, node, context);
-    return { name: given ?? names.free(suggestedName(node)), value };
+    return { name: given ?? names.ofUnnamed(node) ?? madeTwice(node, context), value };
   });
 }
 

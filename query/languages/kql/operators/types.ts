@@ -26,5 +26,6 @@ const types: Readonly<Record<string, ScalarType>> = {
 /** The type that a node such as `long` in `x:long` names. */
 export function typeAt(node: SyntaxNode, context: Context): ScalarType {
   const name = node.parts.Type?.text ?? node.text;
-  return types[name] ?? context.fail('QUERY_NOT_SUPPORTED', node, `There is no type ${name} here.`);
+  if (Object.hasOwn(types, name)) return types[name]!;
+  return context.fail('QUERY_NOT_SUPPORTED', node, `There is no type ${name} here.`);
 }

@@ -11,8 +11,10 @@ function translate(node: SyntaxNode, input: Plan | undefined, context: Context):
   let source: string | undefined;
   let isFuzzy = false;
   for (const [name, value] of namedParameters(node)) {
-    if (name === 'kind') kind = tokenValue(value);
-    else if (name === 'withsource' || name === 'with_source') source = tokenValue(value);
+    if (name === 'kind') {
+      kind = tokenValue(value);
+      if (kind !== 'inner' && kind !== 'outer') context.fail('QUERY_SYNTAX', value, 'A union is inner or outer.');
+    } else if (name === 'withsource' || name === 'with_source') source = tokenValue(value);
     else if (name === 'isfuzzy') isFuzzy = tokenValue(value) === 'true';
     else if (!name.startsWith('hint.')) context.fail('QUERY_NOT_SUPPORTED', value, `${name} is not known here.`);
   }

@@ -2,6 +2,7 @@
 import { literal, window } from '../../../plan/build.js';
 import { aggregate, call } from '../../../plan/functions/index.js';
 import type { ColumnExpr, Expr, Plan, ScalarType, SortKey } from '../../../plan/types.js';
+import { made } from '../apply.js';
 import { argumentsOf, ColumnNames, suggestedName } from '../names.js';
 import { asSerialized, orderedRows } from '../ordered.js';
 import { nameOf, type SyntaxNode } from '../syntax.js';
@@ -53,8 +54,9 @@ export function windowCall(node: SyntaxNode, rows: Rows, context: Context): Expr
   if (orderedRows(windows.input, context) === undefined) {
     context.fail('QUERY_SYNTAX', node, `${name}() needs rows in an order. Sort or serialize them first.`);
   }
-  const args = argumentsOf(node).map((each) => context.expression(each, rows));
-  return make({ node, args, windows, context });
+  const nodes = argumentsOf(node);
+  const args = nodes.map((each) => context.expression(each, rows));
+  return made(node, nodes, () => make({ node, args, windows, context }), context);
 }
 
 /** The plan without the columns that windows have added to its input. */
@@ -72,12 +74,12 @@ const serialize: TranslateOperator = (node, input, context) => {
   const windows: Windows = { input: ordered };
   const rows = { columns: input.columns, windows };
   const names = new ColumnNames(namesOf(input.columns));
-  const made = (node.lists.Expressions ?? []).map((each) => {
+  const columns = (node.lists.Expressions ?? []).map((each) => {
     const isNamed = each.kind === 'SimpleNamedExpression';
     const value = context.expression(isNamed ? each.parts.Expression! : each, rows);
     return { name: suggestedName(each) ?? names.free(undefined), value };
   });
-  return made.length === 0 ? ordered : withoutHidden(withColumns(windows.input, made), input, windows);
+  return columns.length === 0 ? ordered : withoutHidden(withColumns(windows.input, columns), input, windows);
 };
 
 export const windowOperators: Record<string, TranslateOperator> = { SerializeOperator: serialize };

@@ -2,7 +2,7 @@
 import { column, extend, filter, literal } from '../../../plan/build.js';
 import { call } from '../../../plan/functions/index.js';
 import type { ColumnExpr, Expr, Plan, SortKey } from '../../../plan/types.js';
-import { asText, type Field, fieldLiteral, isPresent } from '../fields.js';
+import { asText, type Field, isPresent, valueOr } from '../fields.js';
 import type { Json } from '../json.js';
 import type { BucketShape, KeyKind, MetricNode } from '../search-plans.js';
 
@@ -31,10 +31,7 @@ export const maxBuckets = 65_535;
 export function keyOf(field: Field, missing: Json | undefined): { kind: KeyKind; value: Expr } {
   const kind = field.kind === 'object' ? 'keyword' : field.kind;
   const present = field.kind === 'object' ? textOrNull(field) : field.value;
-  return {
-    kind,
-    value: missing === undefined ? present : call('sql_coalesce', [present, fieldLiteral(field, missing)]),
-  };
+  return { kind, value: valueOr(field, present, missing) };
 }
 
 const textOrNull = (field: Field): Expr =>

@@ -2,8 +2,9 @@
 import { extend, filter, limit, literal, sort, union, window } from '../../../plan/build.js';
 import { aggregate, call } from '../../../plan/functions/index.js';
 import type { Expr, Plan, SortKey } from '../../../plan/types.js';
-import { parseMoment } from '../date-math.js';
+import { inZone, parseMoment, readTimeZone } from '../date-math.js';
 import { type Fields, fieldLiteral, isPresent } from '../fields.js';
+import { doubleText } from '../figures.js';
 import type { Json } from '../json.js';
 import { all, none, required } from '../predicates.js';
 import { predicate } from '../query.js';
@@ -18,8 +19,8 @@ export const bucketKinds: Record<string, (options: Json, fields: Fields) => Buck
   terms,
   date_histogram: dateHistogram,
   histogram,
-  range: (options, fields) => ranges(options, fields),
-  date_range: (options, fields) => ranges(options, fields),
+  range: rangesOf,
+  date_range: rangesOf,
   filter: (options, fields) => parts([predicate(options, fields)], { kind: 'filter' }),
   missing: (options, fields) => {
     const { field } = options.fields('field');
@@ -65,15 +66,15 @@ function terms(options: Json, fields: Fields): Bucketing {
     rows: (input, [own]) => withKey(conditions.length === 0 ? input : filter(input, all(conditions)), own!, key.value),
     select(groups, { above, own, metrics }) {
       const partitionBy = above.map((name) => columnOf(groups, name));
-      // Before any bucket is left out: what `sum_other_doc_count` is reckoned from.
       const count = columnOf(groups, 'doc_count');
-      const counted = window(groups, { partitionBy, orderBy: [] }, [
+      const enough = minDocCount === 1 ? groups : filter(groups, call('>=', [count, literal('long', minDocCount)]));
+      // What `sum_other_doc_count` is reckoned from.
+      const counted = window(enough, { partitionBy, orderBy: [] }, [
         { name: 'all_docs', ...aggregate('sum', [count]) },
       ]);
-      const enough = minDocCount === 1 ? counted : filter(counted, call('>=', [count, literal('long', minDocCount)]));
-      return first(enough, size, partitionBy, [
-        ...bucketOrder(given.order, enough, own[0]!, metrics),
-        ascending(enough, own[0]!),
+      return first(counted, size, partitionBy, [
+        ...bucketOrder(given.order, counted, own[0]!, metrics),
+        ascending(counted, own[0]!),
       ]);
     },
     leavesOut: true,
@@ -89,10 +90,10 @@ function first(input: Plan, size: number, partitionBy: Expr[], orderBy: SortKey[
 }
 
 function bucketOrder(order: Json | undefined, groups: Plan, key: string, metrics: MetricNode[]): SortKey[] {
-  const by = (name: string, descending: boolean): SortKey => ({
+  const by = (name: string, descending: boolean, nullsFirst = false): SortKey => ({
     value: columnOf(groups, name),
     descending,
-    nullsFirst: false,
+    nullsFirst,
   });
   if (order === undefined) return [by('doc_count', true)];
   return order.items().flatMap((item) =>
@@ -100,19 +101,29 @@ function bucketOrder(order: Json | undefined, groups: Plan, key: string, metrics
       const descending = direction.oneOf('asc', 'desc') === 'desc';
       if (path === '_key' || path === '_term') return by(key, descending);
       if (path === '_count') return by('doc_count', descending);
-      return by(metricColumn(path, metrics, direction), descending);
+      const { figure, column } = metricOf(path, metrics, direction);
+      // Of nothing the minimum is above all figures, the maximum below all, and the mean comes last either way.
+      if (figure === 'min' || figure === 'max') return by(column, descending, (figure === 'min') === descending);
+      if (figure !== 'avg') return by(column, descending);
+      const mean = columnOf(groups, column);
+      const known = mean.type === 'real' ? call('iff', [call('isnan', [mean]), literal('real', null), mean]) : mean;
+      return { value: known, descending, nullsFirst: false };
     }),
   );
 }
 
 const statsMembers = ['count', 'min', 'max', 'avg', 'sum'];
 
-function metricColumn(path: string, metrics: MetricNode[], at: Json): string {
-  const [name, member] = path.split('.');
+/** The figure that a path such as `bytes` or `all.max` names, and its column. */
+function metricOf(path: string, metrics: MetricNode[], at: Json): { figure: string; column: string } {
+  const [name, member = 'value'] = path.split('.');
   const metric = metrics.find((each) => each.name === name);
-  const index = metric?.kind === 'stats' ? statsMembers.indexOf(member ?? '') : 0;
-  const found = metric?.kind === 'percentiles' ? undefined : metric?.columns[index];
-  return found ?? at.fail(`Buckets are ordered by _count, _key, or the name of a metric under them, not "${path}".`);
+  const isStats = metric?.kind === 'stats';
+  const index = isStats ? statsMembers.indexOf(member) : member === 'value' && metric?.kind !== 'percentiles' ? 0 : -1;
+  const column = metric?.columns[index];
+  return column === undefined
+    ? at.fail(`Buckets are ordered by _count, _key, or the name of a metric under them, not "${path}".`)
+    : { figure: isStats ? member : metric!.kind, column };
 }
 
 /** Buckets that are given one by one, each by a condition; a row may be in several. */
@@ -146,7 +157,7 @@ function filters(options: Json, fields: Fields): Bucketing {
   return parts(conditions, { kind: 'filters', keyed, names });
 }
 
-function ranges(options: Json, fields: Fields): Bucketing {
+function rangesOf(options: Json, fields: Fields): Bucketing {
   const given = options.fields('field', 'ranges', 'keyed', 'format', 'time_zone');
   const at = required(given.field, 'field', options);
   const field = fields.find(at.string(), at);
@@ -155,54 +166,56 @@ function ranges(options: Json, fields: Fields): Bucketing {
   if (given.format !== undefined) given.format.fail('Leave "format" out: keys are ISO 8601.', 'QUERY_NOT_SUPPORTED');
   const list = required(given.ranges, 'ranges', options);
   checkCount(list.items().length, list);
-  const timeZone = given.time_zone?.string() ?? 'UTC';
+  const timeZone = readTimeZone(given.time_zone);
   const value = field.kind === 'object' ? call('todouble', [field.value]) : field.value;
   const bound = (json: Json): Expr =>
     field.kind === 'date' ? parseMoment(json, 'DOWN', { timeZone }) : literal('real', json.number());
-  const conditions: Expr[] = [];
-  const buckets: RangeBucket[] = [];
-  for (const item of list.items()) {
+  const buckets = list.items().map((item) => {
     const { key, from, to } = item.fields('key', 'from', 'to');
-    const lower = from && bound(from);
-    const upper = to && bound(to);
-    conditions.push(
-      all([
-        isPresent(value),
-        ...(lower ? [call('>=', [value, lower])] : []),
-        ...(upper ? [call('<', [value, upper])] : []),
-      ]),
-    );
-    buckets.push(
-      rangeBucket(key?.string(), from && lower && boundary(from, lower), to && upper && boundary(to, upper)),
-    );
-  }
-  return parts(conditions, { kind: 'range', keyed: given.keyed?.boolean() ?? false, ranges: buckets });
+    const [lower, upper] = [from && bound(from), to && bound(to)];
+    const condition = all([
+      isPresent(value),
+      ...(lower ? [call('>=', [value, lower])] : []),
+      ...(upper ? [call('<', [value, upper])] : []),
+    ]);
+    const edges = [from && lower && boundary(from, lower, timeZone), to && upper && boundary(to, upper, timeZone)];
+    return { condition, range: rangeBucket(key?.string(), ...edges) };
+  });
+  // In OpenSearch's order, whatever that of the text is.
+  const { NEGATIVE_INFINITY: first, POSITIVE_INFINITY: last } = Number;
+  const inOrder = buckets.toSorted(
+    ({ range: a }, { range: b }) => compare(a.from ?? first, b.from ?? first) || compare(a.to ?? last, b.to ?? last),
+  );
+  const ranges = inOrder.map(({ range }) => range);
+  return parts(
+    inOrder.map(({ condition }) => condition),
+    { kind: 'range', keyed: given.keyed?.boolean() ?? false, ranges },
+  );
 }
+
+const compare = (a: number, b: number): number => (a < b ? -1 : a > b ? 1 : 0);
 
 interface Boundary {
   figure: number;
   text: string;
+  isDate: boolean;
 }
 
 /** What a bound is in the answer. A moment that hangs on `now` has no fixed name. */
-function boundary(json: Json, bound: Expr): Boundary {
+function boundary(json: Json, bound: Expr, timeZone: string): Boundary {
   if (bound.kind !== 'literal') {
     return json.fail('Ranges of moments take fixed dates here, not "now".', 'QUERY_NOT_SUPPORTED');
   }
-  if (bound.type !== 'datetime') return { figure: json.number(), text: withFraction(json.number()) };
+  if (bound.type !== 'datetime') return { figure: json.number(), text: doubleText(json.number()), isDate: false };
   const ms = Date.parse(String(bound.value));
-  return { figure: ms, text: new Date(ms).toISOString() };
+  return { figure: ms, text: inZone(ms, timeZone), isDate: true };
 }
 
-const withFraction = (figure: number): string => (Number.isInteger(figure) ? `${figure}.0` : String(figure));
-
-function rangeBucket(key: string | undefined, from: Boundary | undefined, to: Boundary | undefined): RangeBucket {
-  const name = key ?? `${from?.text ?? '*'}-${to?.text ?? '*'}`;
-  const isDate = (from ?? to)?.text.endsWith('Z') === true;
+function rangeBucket(key: string | undefined, from?: Boundary, to?: Boundary): RangeBucket {
   return {
-    key: name,
-    ...(from && { from: from.figure, ...(isDate && { fromAsString: from.text }) }),
-    ...(to && { to: to.figure, ...(isDate && { toAsString: to.text }) }),
+    key: key ?? `${from?.text ?? '*'}-${to?.text ?? '*'}`,
+    ...(from && { from: from.figure, ...(from.isDate && { fromAsString: from.text }) }),
+    ...(to && { to: to.figure, ...(to.isDate && { toAsString: to.text }) }),
   };
 }
 

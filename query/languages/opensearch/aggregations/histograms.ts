@@ -2,8 +2,8 @@
 import { literal, sort } from '../../../plan/build.js';
 import { call } from '../../../plan/functions/index.js';
 import type { Expr } from '../../../plan/types.js';
-import { parseMoment, zoneOffsetAt } from '../date-math.js';
-import { type Fields, fieldLiteral } from '../fields.js';
+import { parseMoment, readTimeZone, zoneOffsetAt } from '../date-math.js';
+import { type Fields, valueOr } from '../fields.js';
 import type { Json } from '../json.js';
 import { required } from '../predicates.js';
 import type { BucketShape, CalendarUnit, DateHistogramShape } from '../search-plans.js';
@@ -44,13 +44,9 @@ export function dateHistogram(options: Json, fields: Fields): Bucketing {
   const at = required(given.field, 'field', options);
   const field = fields.find(at.string(), at);
   if (field.kind !== 'date') at.fail(`"${field.name}" is no date. Use histogram for numbers.`);
-  const timeZone = given.time_zone?.string() ?? 'UTC';
-  if (zoneOffsetAt(timeZone, 0) === undefined) {
-    given.time_zone!.fail(`"${timeZone}" is no time zone. Write +02:00 or Europe/Berlin.`);
-  }
+  const timeZone = readTimeZone(given.time_zone);
   const step = readStep(options, given);
-  const value =
-    given.missing === undefined ? field.value : call('sql_coalesce', [field.value, fieldLiteral(field, given.missing)]);
+  const value = valueOr(field, field.value, given.missing);
   const bounds = given.extended_bounds && readBounds(given.extended_bounds, timeZone);
   const shape: DateHistogramShape = {
     kind: 'date_histogram',
@@ -97,7 +93,7 @@ export function momentKey(
     return call('calendar_bin', [value, literal('string', step.calendar), literal('string', timeZone)]);
   }
   // Steps of a fixed length begin at the zone's 1970; where its clocks change that is not one place.
-  const isFixed = timeZone === 'UTC' || timeZone === 'Z' || /^[+-]\d/.test(timeZone);
+  const isFixed = timeZone === 'UTC' || /^[+-]/.test(timeZone);
   if (!isFixed)
     at.fail('A fixed_interval takes a time zone such as +02:00, or a calendar_interval.', 'QUERY_NOT_SUPPORTED');
   const origin = new Date(-zoneOffsetAt(timeZone, 0)!).toISOString().replace('.000Z', 'Z');
@@ -135,8 +131,8 @@ export function histogram(options: Json, fields: Fields): Bucketing {
   const interval = required(given.interval, 'interval', options).number();
   if (!(interval > 0)) given.interval!.fail('"interval" must be above 0.');
   const offset = given.offset?.number() ?? 0;
-  const value =
-    given.missing === undefined ? field.value : call('sql_coalesce', [field.value, fieldLiteral(field, given.missing)]);
+  const figures = field.kind === 'double' ? field.value : call('todouble', [field.value]);
+  const value = valueOr(field, figures, given.missing);
   const { min, max } = given.extended_bounds?.fields('min', 'max') ?? {};
   const bounds =
     given.extended_bounds &&

@@ -106,10 +106,12 @@ function refuseKind(kind: string, options: Json): never {
 
 function readAggregation(name: string, body: Json): { kind: string; options: Json; inner: Json | undefined } {
   if (/[[\]>]/.test(name)) body.fail(`"${name}" is no name for an aggregation: it has one of [ ] >.`);
-  const entries = body.entries().filter(([key]) => key !== 'meta');
+  const entries = body.entries();
   const isInner = ([key]: [string, Json]): boolean => key === 'aggs' || key === 'aggregations';
   const inner = entries.filter(isInner);
   const [first, ...others] = entries.filter((entry) => !isInner(entry));
+  const meta = entries.find(([key]) => key === 'meta')?.[1];
+  if (meta !== undefined) meta.fail('Aggregations take no "meta" here: it would not come back.', 'QUERY_NOT_SUPPORTED');
   if (first === undefined || others.length > 0 || inner.length > 1) {
     return body.fail(`The aggregation "${name}" takes one kind, such as "terms", and "aggs" for what stands under it.`);
   }

@@ -2,7 +2,7 @@
 import { literal } from '../../../plan/build.js';
 import { aggregate, call } from '../../../plan/functions/index.js';
 import type { Aggregate, Expr } from '../../../plan/types.js';
-import { type Field, type Fields, fieldLiteral } from '../fields.js';
+import { type Field, type Fields, valueOr } from '../fields.js';
 import type { Json } from '../json.js';
 import { required } from '../predicates.js';
 import type { MetricNode } from '../search-plans.js';
@@ -24,10 +24,13 @@ export const metricKinds: Record<string, (options: Json, fields: Fields) => Metr
   max: (options, fields) => figure('max', options, fields),
   stats: (options, fields) => {
     const { field, value } = readFigure(options, fields);
+    if (isDate(field)) {
+      options.fail('Moments have no sum: use min, max, avg and value_count.', 'QUERY_NOT_SUPPORTED');
+    }
     const of = (fn: string) => named(fn, [value]);
     return {
       figures: [of('count'), of('min'), of('max'), of('avg'), of('sum')],
-      node: { kind: 'stats', isDate: isDate(field) },
+      node: { kind: 'stats', isDate: false },
     };
   },
   value_count: (options, fields) => ofAny('value_count', 'count', options, fields),
@@ -49,7 +52,9 @@ const named = (fn: string, args: Expr[]): Aggregate => ({ kind: 'aggregate', nam
 
 function figure(kind: Kind & ('avg' | 'sum' | 'min' | 'max'), options: Json, fields: Fields): Metric {
   const { field, value } = readFigure(options, fields);
-  if (kind === 'sum' && isDate(field)) options.fail(`Moments have no sum: "${field.name}" is a date.`);
+  if (kind === 'sum' && isDate(field)) {
+    options.fail(`Moments have no sum: "${field.name}" is a date.`, 'QUERY_NOT_SUPPORTED');
+  }
   return { figures: [named(kind, [value])], node: { kind, isDate: isDate(field) } };
 }
 
@@ -58,8 +63,7 @@ function ofAny(kind: Kind, fn: 'count' | 'dcount', options: Json, fields: Fields
   const { field: name, missing } = options.fields('field', 'missing', 'precision_threshold', 'rehash');
   const at = required(name, 'field', options);
   const field = fields.find(at.string(), at);
-  const value = missing === undefined ? field.value : call('sql_coalesce', [field.value, fieldLiteral(field, missing)]);
-  return { figures: [named(fn, [value])], node: { kind, isDate: false } };
+  return { figures: [named(fn, [valueOr(field, field.value, missing)])], node: { kind, isDate: false } };
 }
 
 function readFigure<Key extends string = never>(options: Json, fields: Fields, ...others: Key[]) {
@@ -72,8 +76,7 @@ function readFigure<Key extends string = never>(options: Json, fields: Fields, .
   if (field.kind === 'keyword' || field.kind === 'ip') at.fail(`"${field.name}" is text: it has no figures.`);
   const figures = field.kind === 'object' ? call('todouble', [field.value]) : field.value;
   const bits = field.kind === 'boolean' ? call('tolong', [figures]) : figures;
-  const value = missing === undefined ? bits : call('sql_coalesce', [bits, fieldLiteral(field, missing)]);
-  return { field, value, rest: given as Partial<Record<Key, Json>> };
+  return { field, value: valueOr(field, bits, missing), rest: given as Partial<Record<Key, Json>> };
 }
 
 function percent(value: Json): number {

@@ -297,7 +297,7 @@ class Reader {
   private readClassItem(): CharSet {
     const named = /^\[:(\^?)(\w+):\]/.exec(this.text.slice(this.position, this.position + 16).join(''));
     if (named !== null) {
-      const set = namedClasses[named[2]!];
+      const set = Object.hasOwn(namedClasses, named[2]!) ? namedClasses[named[2]!] : undefined;
       if (set === undefined) throw new PatternError(`The regular expression has no class [:${named[2]}:].`);
       this.position += named[0].length;
       return named[1] === '' ? set : complement(set);

@@ -63,7 +63,6 @@ export const dynamicCases: Case[] = [
   ['bag_pack', ['Level', 'Information', 'n', 1, 'x', none('long')], { Level: 'Information', n: 1, x: null }],
   ['pack', ['t', moment('2015-05-17')], { t: '2015-05-17T00:00:00.0000000Z' }],
   ['pack_array', [1, 'a', real(1.5), none('string')], [1, 'a', 1.5, null]],
-  ['pack_array', [], []],
   ['pack_dictionary', ['a', 1], { a: 1 }],
   [
     'zip',
