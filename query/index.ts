@@ -9,9 +9,7 @@ export {
   prepareInThread as prepareQuery,
 } from './languages/thread/language-thread.js';
 export type {
-  PlanQuery,
   PreparedQuery,
-  QueryableDataset,
   QueryLanguage,
   SqlQuery,
   TimeRange,

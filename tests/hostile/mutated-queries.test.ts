@@ -23,7 +23,8 @@ const events = [
 
 /** Words of a query: strings, names, figures, signs. What is between them is kept with the word before. */
 const words = (text: string): string[] =>
-  text.match(/("(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|[\p{L}_$][\p{L}\p{N}_$-]*|\d[\w.:]*|[|=!<>~&+-]+|[^\s])\s*/gu) ?? [];
+  text.match(/("(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|[\p{L}_$][\p{L}\p{N}_$-]*|\d[\w.:]*|[|=!<>~&+-]+|[^\s])\s*/gu) ??
+  [];
 
 const blocks: Record<QueryLanguage, string> = { KQL: 'kql', SQL: 'sql', LINQ: 'linq', OPENSEARCH: 'json' };
 
@@ -37,8 +38,35 @@ function textsOf(language: QueryLanguage): string[][] {
 /** Words that change what is around them. */
 const strange = [
   ...['null ', '""', "''", '0 ', '-1 ', '1.5 ', '9223372036854775807 ', '1e308 ', '( ', ') ', '[ ', '] ', '{ ', '} '],
-  ...['| ', '; ', ', ', '* ', '. ', '= ', '- ', 'not ', 'and ', 'or ', 'in ', 'by ', 'as ', 'true ', 'host ', 'bytes_in '],
-  ...['attributes ', 'timestamp ', 'datetime(9999-12-31) ', '1d ', 'dynamic(null) ', 'real(nan) ', 'int(null) ', '"\\ud83d" ', '😀 '],
+  ...[
+    '| ',
+    '; ',
+    ', ',
+    '* ',
+    '. ',
+    '= ',
+    '- ',
+    'not ',
+    'and ',
+    'or ',
+    'in ',
+    'by ',
+    'as ',
+    'true ',
+    'host ',
+    'bytes_in ',
+  ],
+  ...[
+    'attributes ',
+    'timestamp ',
+    'datetime(9999-12-31) ',
+    '1d ',
+    'dynamic(null) ',
+    'real(nan) ',
+    'int(null) ',
+    '"\\ud83d" ',
+    '😀 ',
+  ],
   ...['count() ', 'now() ', 'distinct ', 'let x = ', '"[" ', '"a%_\\\\" ', '$left ', '10000000000 '],
 ];
 

@@ -96,7 +96,8 @@ describe.each(languages)('%s', (language, attacks, giants) => {
   it.each(isDeep ? [...attacks, ...giants] : attacks)('with %s is told', (_title, text) => attempt(language, text));
 
   it('is completed, or told why not, at any place of any text', async () => {
-    for (const [, text] of attacks.filter(([, each]) => each.length < 5_000)) {
+    const some = attacks.filter(([, each], index) => each.length < 5_000 && (isDeep || index % 8 === 0));
+    for (const [, text] of some) {
       for (const offset of [-1, 0, text.length >> 1, text.length, text.length + 1_000]) {
         await completeQuery({ language, text, offset, datasets }).catch((error) =>
           expectToldError(error, text, { isPlaced: false }),
@@ -111,8 +112,7 @@ describe('a result', () => {
 });
 
 describe('nobody else', () => {
-  const doubled = Array.from({ length: 60 }, (_, n) => `let t${n + 1} = union t${n}, t${n};`).join('\n');
-  const pathological = `let t0 = logs;\n${doubled}\nt60 | take 1`;
+  const pathological = `print ${'-'.repeat(300_000)}1`;
   const ordinary: [QueryLanguage, string][] = [
     ['KQL', 'logs | count'],
     ['SQL', 'SELECT count(*) FROM logs'],

@@ -58,7 +58,8 @@ const submission = `mutation ($input: SubmitJobInput!) { submitJob(input: $input
   status error { code message line column } columns { name type } resultCount
   results(first: 2) { nodes aggregations searchResponse totalCount { value } }
 } }`;
-const estimate = 'query ($input: EstimateQueryInput!) { estimateQuery(input: $input) { text estimatedRows runsInSlices } }';
+const estimate =
+  'query ($input: EstimateQueryInput!) { estimateQuery(input: $input) { text estimatedRows runsInSlices } }';
 const completion = 'query ($input: CompleteQueryInput!) { completeQuery(input: $input) { label insert start end } }';
 
 describe('a hostile query', () => {

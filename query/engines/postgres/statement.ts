@@ -6,7 +6,7 @@ import type { Plan, ScalarType } from '../../plan/types.js';
 import type { SqlQuery } from '../../prepared-query.js';
 import type { ResultColumn, ResultType } from '../../result.js';
 import type { RunOptions } from '../engine.js';
-import { compilePlan } from './compile/compile.js';
+import { compilePlan, refuseColumns } from './compile/compile.js';
 import { planError, queryError } from './errors.js';
 
 export interface Statement {
@@ -25,6 +25,7 @@ export const textStatement = (query: SqlQuery): Statement => ({
 });
 
 export function planStatement(plan: Plan, { now, ingestBatch }: Pick<RunOptions, 'now' | 'ingestBatch'>): Statement {
+  refuseColumns(plan);
   const bound = optimize(bindNow(plan, now ?? new Date().toISOString()));
   return {
     ...compilePlan(bound, ingestBatch === undefined ? {} : { ingestBatch }),

@@ -1,9 +1,9 @@
 /** The program of the language thread: it answers one request after the other. */
 import { parentPort } from 'node:worker_threads';
 import { type ErrorCode, type ErrorDetails, HarborwatchError } from '../../../platform/errors.js';
+import { brief } from '../../brief.js';
 import type { PreparedQuery, QueryableDataset, QueryLanguage, TimeRange } from '../../prepared-query.js';
 import type { Completion } from '../completions.js';
-import { brief } from '../../brief.js';
 import { languages } from './languages.js';
 
 interface Question {

@@ -32,8 +32,6 @@ const specs = {
 
 /** The names of the functions and operators. */
 export type FunctionName = keyof typeof specs;
-/** The names of the aggregates. */
-export type AggregateName = keyof typeof aggregateSpecs | keyof typeof strictAggregates;
 
 /** Functions and operators by name. */
 export const functions: Readonly<Record<string, FunctionSpec>> = specs;

@@ -8,7 +8,10 @@ export const linqAttacks: Attack[] = [
   ['an unknown clause', 'from logs frob host'],
   ['__proto__ as a name', 'from logs select __proto__ as constructor, toString(host) as y'],
   ['constructor as a table', 'from constructor select *'],
-  ['constructor as a function', 'from logs select constructor(host) as x, hasOwnProperty(host) as y, __proto__(1) as z'],
+  [
+    'constructor as a function',
+    'from logs select constructor(host) as x, hasOwnProperty(host) as y, __proto__(1) as z',
+  ],
   ['a text where a number is due', 'from logs where bytes_in > "a"'],
   ['a number as a condition', 'from logs where 1'],
   ['too few arguments', 'from logs select substring() as x'],
@@ -73,13 +76,22 @@ export const linqAttacks: Attack[] = [
   ['a long beyond its end, in the rows', 'from logs select bytes_in * 9223372036854775807 * 9223372036854775807 as a'],
   ['a literal beyond long', 'from logs select 9223372036854775808 as a'],
   ['a literal beyond real', 'from logs select 1e999 as a'],
-  ['functions out of range', 'from logs select sqrt(-1) as a, log(0) as b, pow(10, 400) as c, exp(1000) as d, acos(2) as e, abs(-9223372036854775807 - 1) as f'],
-  ['conversions of what does not fit', 'from logs select int("99999999999999999999") as a, float("x") as b, ip4("x") as c, timestamp("x") as d, bool("x") as e'],
+  [
+    'functions out of range',
+    'from logs select sqrt(-1) as a, log(0) as b, pow(10, 400) as c, exp(1000) as d, acos(2) as e, abs(-9223372036854775807 - 1) as f',
+  ],
+  [
+    'conversions of what does not fit',
+    'from logs select int("99999999999999999999") as a, float("x") as b, ip4("x") as c, timestamp("x") as d, bool("x") as e',
+  ],
   ['moments out of range', 'from logs select parsedate("99999-01-01", "YYYY-MM-DD") as a, epoch(now()) as b'],
   ['a regular expression that blows up', 'from logs where matches(host, "^(a+)+$")'],
   ['a regular expression that is none', 'from logs where matches(host, "([")'],
   ['a regular expression of 50,000 letters', `from logs where matches(host, "${'(a|b)*'.repeat(8_000)}")`],
-  ['an extraction of what is not there', 'from logs select substring(host, -5, 99999999999) as a, peek(host, re("(a)"), 99) as b, split(host, "", -1) as c'],
+  [
+    'an extraction of what is not there',
+    'from logs select substring(host, -5, 99999999999) as a, peek(host, re("(a)"), 99) as b, split(host, "", -1) as c',
+  ],
   ...lettered('a way out', [
     'from app.logs select *',
     'from q.logs select *',

@@ -52,7 +52,7 @@ export class Identifiers {
 
   of(name: string): string {
     // Indentation would change a name with a line's end in it, and UTF-8 makes one of all halves of characters.
-    const isText = name.isWellFormed() && !/\p{Cc}/u.test(name);
+    const isText = name !== '' && name.isWellFormed() && !/\p{Cc}/u.test(name);
     const isPlain = isText && Buffer.byteLength(name) <= maxIdentifierBytes && !name.startsWith('~');
     if (isPlain) return `"${name.replaceAll('"', '""')}"`;
     let identifier = this.#others.get(name);

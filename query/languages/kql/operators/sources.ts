@@ -10,17 +10,17 @@ import { bound, refuseRowArguments } from './functions.js';
 import { typeAt } from './types.js';
 
 /** https://learn.microsoft.com/kusto/query/print-operator: what has no name is `print_` and its number. */
-const print: TranslateSource = (node, context) =>
-  project(
-    values([], [[]]),
-    (node.lists.Expressions ?? []).map((each, number) => {
-      const isNamed = each.kind === 'SimpleNamedExpression';
-      return {
-        name: isNamed ? nameOf(each.parts.Name)! : `print_${number}`,
-        value: context.constant(isNamed ? each.parts.Expression! : each),
-      };
-    }),
-  );
+const print: TranslateSource = (node, context) => {
+  const names = new Set<string>();
+  const kept = (node.lists.Expressions ?? []).map((each, number) => {
+    const isNamed = each.kind === 'SimpleNamedExpression';
+    const name = isNamed ? nameOf(each.parts.Name)! : `print_${number}`;
+    if (names.has(name)) context.fail('QUERY_SYNTAX', each, `A column "${name}" is made twice in this step.`);
+    names.add(name);
+    return { name, value: context.constant(isNamed ? each.parts.Expression! : each) };
+  });
+  return project(values([], [[]]), kept);
+};
 
 /** https://learn.microsoft.com/kusto/query/range-operator. */
 const range: TranslateSource = (node, context) => {
