@@ -5,11 +5,11 @@ export const isJsonObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /**
- * Parses JSON in which integers may be beyond 2^53: those come as strings of their digits. Figures of many digits are
- * looked at as they are written, and only where there are any.
+ * Parses JSON in which integers may be beyond 2^53: those come as strings of their digits. Figures are looked at as they
+ * are written only where there are such integers; the digits of fractions are none.
  */
 export function parseLargeJson(text: string): unknown {
-  if (!/\d{16}/.test(text)) return JSON.parse(text);
+  if (!/(?<![\d.])\d{16,}(?![\d.eE])/.test(text)) return JSON.parse(text);
   return JSON.parse(text, (_key, value, context?: { source?: string }) => {
     const digits = context?.source;
     const isLarge = typeof value === 'number' && !Number.isSafeInteger(value);

@@ -69,10 +69,6 @@ describe('submitJob', () => {
       [{ query: 'DELETE FROM logs' }, { code: 'QUERY_NOT_READ_ONLY', argument: 'input.query' }],
       [{ query: 'SELECT pg_sleep(1)' }, { code: 'QUERY_FUNCTION_NOT_ALLOWED', argument: 'input.query' }],
       [
-        { query: 'logs | take 1', language: 'KQL' },
-        { code: 'QUERY_NOT_SUPPORTED', argument: 'input.language', available: ['SQL'] },
-      ],
-      [
         { query: 'SELECT 1', timeoutMs: 0 },
         { code: 'BAD_USER_INPUT', argument: 'input.timeoutMs', max: 3_600_000 },
       ],

@@ -295,7 +295,8 @@ export class QueryCompletion {
 
 export const JobConnection = connectionOf('Job', () => Job);
 
-@ObjectType('ResultConnection', { simpleResolvers: true })
+@Authenticated()
+@ObjectType('ResultConnection', { simpleResolvers: true, description: 'A page of Result rows.' })
 export class ResultConnection extends connectionOf('Result', () => JSONScalar) {
   @Field(() => JSONScalar, {
     nullable: true,
