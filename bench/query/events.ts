@@ -11,7 +11,7 @@ const skewed = (n: string, many: number): string =>
 
 /** Fields that follow from the number of the event, through hashes of it. */
 const numbered = (from: number, to: number): string => `
-  SELECT n, '${newest}'::timestamptz - (($2::bigint - n) * ${days} * 86400000000 / $2::bigint) * interval '1 microsecond' AS at,
+  SELECT n, '${newest}'::timestamptz - (($2::bigint - n) * (${days} * 86400000000 / $2::bigint)) * interval '1 microsecond' AS at,
          abs(hashint8(n)) AS hash1, abs(hashint8(n # 1431655765)) AS hash2, abs(hashint8(n # 858993459)) AS hash3
     FROM generate_series(${from}::bigint, ${to}::bigint) n`;
 
