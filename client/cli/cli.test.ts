@@ -240,11 +240,17 @@ describe('query', { timeout: 2 * minute }, () => {
   });
 
   it('asks in other languages, and only of the time that --from and --to name', async () => {
-    const kql = await run('query --language kql --output json "logs | where bytes_in == 12 | summarize n = count() by severity"');
+    const kql = await run(
+      'query --language kql --output json "logs | where bytes_in == 12 | summarize n = count() by severity"',
+    );
     expect(JSON.parse(kql.stdout)).toEqual([{ severity: 'low', n: 1 }]);
-    const later = await run('query --language kql --from 2026-02-02 --output json "logs | where bytes_in == 12 | summarize n = count()"');
+    const later = await run(
+      'query --language kql --from 2026-02-02 --output json "logs | where bytes_in == 12 | summarize n = count()"',
+    );
     expect(JSON.parse(later.stdout)).toEqual([{ n: 0 }]);
-    const linq = await run('query --language linq --to 2026-02-02T00:00:00Z --output json "from logs where bytes_in = 12 select bytes_in"');
+    const linq = await run(
+      'query --language linq --to 2026-02-02T00:00:00Z --output json "from logs where bytes_in = 12 select bytes_in"',
+    );
     expect(JSON.parse(linq.stdout)).toEqual([{ bytes_in: 12 }]);
     expect(await run('query --from yesterday "SELECT 1"')).toMatchObject({ status: 2 });
   });
