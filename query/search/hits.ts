@@ -1,6 +1,6 @@
 /** A hit as OpenSearch shows it. */
 import { userIndexName } from '../engines/opensearch/index-names.js';
-import { globMatcher } from '../languages/opensearch/fields.js';
+import { globMatcher } from '../glob.js';
 import type { HitsPlan, SearchPlans, SourceColumns } from '../languages/opensearch/search-plans.js';
 import type { JsonValue } from '../result.js';
 import { toMillis } from './moments.js';

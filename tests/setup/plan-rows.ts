@@ -1,8 +1,9 @@
 /** Steps of plans to put together in tests, and a database of events to run them over. */
 import pg from 'pg';
-import { datasets } from '../../datasets/index.js';
+import { findDataset } from '../../datasets/index.js';
 import type { RunOptions } from '../../query/engines/engine.js';
 import { runPlan } from '../../query/engines/postgres/run.js';
+import { datasetColumns } from '../../query/languages/dataset-columns.js';
 import { column, literal, project, scan, summarize, values } from '../../query/plan/build.js';
 import { aggregate } from '../../query/plan/functions/index.js';
 import type { Aggregate, Expr, NamedExpr, Plan, PlanColumn, ScalarType, SortKey } from '../../query/plan/types.js';
@@ -57,27 +58,11 @@ export async function createPlanRows(): Promise<PlanRows> {
   };
 }
 
-const planTypes: Record<string, ScalarType> = {
-  STRING: 'string',
-  INT: 'long',
-  LONG: 'long',
-  REAL: 'real',
-  BOOLEAN: 'bool',
-  DATETIME: 'datetime',
-  IP: 'string',
-  JSON: 'dynamic',
-};
-
 export function logs(bounds: { from?: string; to?: string; nullStrings?: boolean } = {}): Plan {
-  const { columns } = datasets.find(({ name }) => name === 'logs')!;
   return scan({
     dataset: 'logs',
     timeColumn: 'timestamp',
-    columns: [
-      ...columns.map(({ name, type }) => ({ name, type: planTypes[type]! })),
-      { name: 'attributes', type: 'dynamic' },
-      { name: '_id', type: 'string' },
-    ],
+    columns: [...datasetColumns(findDataset('logs')!), { name: '_id', type: 'string' }],
     nullStrings: false,
     ...bounds,
   });

@@ -1,12 +1,13 @@
 /** What the database is asked: a guarded text as it is, or the SQL that a plan is compiled to. */
 
+import { checkColumns } from '../../plan/columns.js';
 import { bindNow } from '../../plan/now.js';
 import { optimize } from '../../plan/optimize/index.js';
 import type { Plan, ScalarType } from '../../plan/types.js';
 import type { SqlQuery } from '../../prepared-query.js';
 import type { ResultColumn, ResultType } from '../../result.js';
 import type { RunOptions } from '../engine.js';
-import { compilePlan, refuseColumns } from './compile/compile.js';
+import { compilePlan } from './compile/compile.js';
 import { planError, queryError } from './errors.js';
 
 export interface Statement {
@@ -25,7 +26,7 @@ export const textStatement = (query: SqlQuery): Statement => ({
 });
 
 export function planStatement(plan: Plan, { now, ingestBatch }: Pick<RunOptions, 'now' | 'ingestBatch'>): Statement {
-  refuseColumns(plan);
+  checkColumns(plan);
   const bound = optimize(bindNow(plan, now ?? new Date().toISOString()));
   return {
     ...compilePlan(bound, ingestBatch === undefined ? {} : { ingestBatch }),

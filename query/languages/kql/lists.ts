@@ -1,6 +1,6 @@
 /** `in`, `has_any` and their like: a value against a list, a dynamic array or a table. */
 import { column, literal, project, summarize } from '../../plan/build.js';
-import { aggregate, call } from '../../plan/functions/index.js';
+import { aggregate, call, convertedTo } from '../../plan/functions/index.js';
 import type { Expr, Plan, PlanColumn } from '../../plan/types.js';
 import type { JsonValue } from '../../result.js';
 import { made } from './apply.js';
@@ -32,23 +32,12 @@ export function inList(node: SyntaxNode, rows: Rows, context: Context): Expr {
 function comparableColumn(table: Plan, value: Expr, node: SyntaxNode, context: Context): Plan {
   const first = firstColumn(table, node, context);
   if (first.type === value.type) return table.columns.length === 1 ? table : project(table, [named(first)]);
-  const converter = converters[value.type];
-  if (converter === undefined || (first.type !== 'dynamic' && !(isNumber(first) && isNumber(value)))) {
+  if (value.type === 'dynamic' || (first.type !== 'dynamic' && !(isNumber(first) && isNumber(value)))) {
     context.fail('QUERY_SYNTAX', node, `The values of this table are ${first.type}, and ${value.type} is looked for.`);
   }
-  return project(table, [{ name: first.name, value: call(converter, [column(first)]) }]);
+  return project(table, [{ name: first.name, value: convertedTo(value.type, column(first)) }]);
 }
 
-const converters: Partial<Record<Expr['type'], string>> = {
-  bool: 'tobool',
-  long: 'tolong',
-  real: 'todouble',
-  decimal: 'todecimal',
-  string: 'tostring',
-  datetime: 'todatetime',
-  timespan: 'totimespan',
-  guid: 'toguid',
-};
 const isNumber = ({ type }: { type: string }): boolean => type === 'long' || type === 'real' || type === 'decimal';
 const named = (of: PlanColumn) => ({ name: of.name, value: column(of) });
 

@@ -1,8 +1,3 @@
-/**
- * LINQ, the language of Devo's queries: `from <dataset>` and clauses behind it. What its documentation leaves open is
- * chosen here and in the files beside, and said where it is chosen.
- */
-import { fail } from '../../../platform/errors.js';
 import { column, scan } from '../../plan/build.js';
 import type { PlanQuery, QueryableDataset, RowWise, TimeRange } from '../../prepared-query.js';
 import { SourceText } from '../../source-text.js';
@@ -14,9 +9,6 @@ import { Problems } from './problems.js';
 import { Stage, timeName } from './stage.js';
 import type { LinqQuery, Node } from './syntax.js';
 import { translateClauses } from './translate.js';
-
-/** As many as an engine takes. */
-const maxColumns = 1_600;
 
 /** Checks a LINQ text, resolves its names and translates it. Throws a HarborwatchError of a QUERY_* code. */
 export function prepareLinq(text: string, datasets: readonly QueryableDataset[], range: TimeRange = {}): PlanQuery {
@@ -34,23 +26,11 @@ export function prepareLinq(text: string, datasets: readonly QueryableDataset[],
   for (const item of columns) stage.declare(item.name, column(item));
   // In Devo every table's time is called so.
   if (!stage.names.has(timeName)) stage.names.set(timeName, column({ name: timeColumn, type: 'datetime' }));
-  const plan = translateClauses(query, stage, problems);
-  if (plan.columns.length > maxColumns) {
-    fail(
-      'QUERY_NOT_SUPPORTED',
-      `The query selects ${plan.columns.length.toLocaleString('en')} columns; it takes 1,600.`,
-      {
-        argument: 'query',
-        line: 1,
-        column: 1,
-      },
-    );
-  }
   return {
     form: 'PLAN',
     language: 'LINQ',
     source: text,
-    plan,
+    plan: translateClauses(query, stage, problems),
     datasets: [name],
     knownColumns: columns.map((item) => item.name),
     rowWise: rowWise(query, source),

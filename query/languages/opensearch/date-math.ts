@@ -5,6 +5,7 @@
  */
 import { literal } from '../../plan/build.js';
 import { call } from '../../plan/functions/index.js';
+import { momentText } from '../../plan/moment.js';
 import type { Expr, LiteralExpr } from '../../plan/types.js';
 import type { Json } from './json.js';
 
@@ -71,7 +72,7 @@ function fromEpoch(value: Json, figure: number, format: DateFormat): Expr {
   if (Number.isNaN(date.getTime()) || date.getUTCFullYear() < 1 || date.getUTCFullYear() > 9999) {
     value.fail(`${figure} is no moment in the years 1 to 9999.`);
   }
-  return literal('datetime', withMicros(date.getTime(), micros % 1_000_000));
+  return literal('datetime', momentAt(date.getTime(), micros % 1_000_000));
 }
 
 /** The first and the last microsecond of what a date names: `2026-02-03` is a day. */
@@ -99,9 +100,9 @@ function rangeOfDate(value: Json, text: string, timeZone: string): [string, stri
   }
   const micros = Math.floor(Number((fraction ?? '').padEnd(9, '0')) / 1000);
   const offsetMs = zone === undefined ? zoneOffsetMs(timeZone, local) : parseOffsetMs(zone);
-  const first = withMicros(local - offsetMs, micros);
+  const first = momentAt(local - offsetMs, micros);
   const next = nextOf(parts, { month, day, hour, minute, second, fraction });
-  const last = next === undefined ? first : withMicros(next - 1000 - offsetMs, 999_999);
+  const last = next === undefined ? first : momentAt(next - 1000 - offsetMs, 999_999);
   return [first, last];
 }
 
@@ -198,10 +199,7 @@ function parseOffsetMs(zone: string): number {
   return (sign === '-' ? -1 : 1) * ((Number(hours) * 60 + Number(minutes)) * 60 + Number(seconds)) * 1000;
 }
 
-function withMicros(ms: number, micros: number): string {
-  const fraction = String(micros).padStart(6, '0').replace(/0+$/, '');
-  return `${new Date(ms).toISOString().slice(0, 19)}${fraction === '' ? '' : `.${fraction}`}Z`;
-}
+const momentAt = (ms: number, micros: number): string => momentText(BigInt(ms) * 1_000n + BigInt(micros));
 
 /** `2026-01-31T12:00:00.000Z`, or with the zone's offset. */
 export function inZone(ms: number, timeZone: string): string {

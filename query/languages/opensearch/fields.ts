@@ -1,11 +1,13 @@
 /** What a field's name in a search means: a column, or a path into `attributes`; and what its values may be. */
 import { isIPv4, isIPv6 } from 'node:net';
 import type { ColumnType } from '../../../datasets/types.js';
+import { globMatcher } from '../../glob.js';
 import { column, literal } from '../../plan/build.js';
 import { call } from '../../plan/functions/index.js';
-import type { Expr, PlanColumn, ScalarType } from '../../plan/types.js';
+import type { Expr, PlanColumn } from '../../plan/types.js';
 import type { QueryableDataset } from '../../prepared-query.js';
 import { didYouMean } from '../../suggest.js';
+import { datasetColumns } from '../dataset-columns.js';
 import { parseMoment } from './date-math.js';
 import type { Json } from './json.js';
 import type { FieldKind } from './search-plans.js';
@@ -28,16 +30,6 @@ const kinds: Record<ColumnType, FieldKind> = {
   JSON: 'object',
 };
 
-const planTypes: Record<FieldKind, ScalarType> = {
-  keyword: 'string',
-  ip: 'string',
-  long: 'long',
-  double: 'real',
-  boolean: 'bool',
-  date: 'datetime',
-  object: 'dynamic',
-};
-
 /** The fields of one dataset. */
 export class Fields {
   readonly #byName = new Map<string, Field>();
@@ -46,10 +38,9 @@ export class Fields {
 
   constructor(readonly dataset: QueryableDataset) {
     const declared = [...dataset.columns, { name: 'attributes', type: 'JSON' as const }];
-    this.columns = declared.map(({ name, type }) => ({ name, type: planTypes[kinds[type]] }));
-    for (const { name, type } of declared) {
-      const kind = kinds[type];
-      this.#byName.set(name, { name, kind, value: column({ name, type: planTypes[kind] }) });
+    this.columns = datasetColumns(dataset);
+    for (const [index, { name, type }] of declared.entries()) {
+      this.#byName.set(name, { name, kind: kinds[type], value: column(this.columns[index]!) });
     }
     this.#byName.set('@timestamp', { ...this.time, name: '@timestamp' });
     this.#byName.set('_id', { name: '_id', kind: 'keyword', value: column({ name: '_id', type: 'string' }) });
@@ -95,23 +86,6 @@ export class Fields {
     const path = call('path', [root.value, ...steps.map((step) => literal('string', step))]);
     return { name, kind: 'object', value: path };
   }
-}
-
-/** `*` is any run of characters. No regular expression: those of many stars take time without end to find nothing. */
-export function globMatcher(pattern: string): (name: string) => boolean {
-  const [first = '', ...parts] = pattern.split('*');
-  const last = parts.pop();
-  if (last === undefined) return (name) => name === pattern;
-  return (name) => {
-    if (name.length < first.length + last.length || !name.startsWith(first) || !name.endsWith(last)) return false;
-    let at = first.length;
-    for (const part of parts) {
-      const found = name.indexOf(part, at);
-      if (found === -1) return false;
-      at = found + part.length;
-    }
-    return at + last.length <= name.length;
-  };
 }
 
 /** That a value is there; the empty string is. */

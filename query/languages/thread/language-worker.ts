@@ -2,6 +2,7 @@
 import { parentPort } from 'node:worker_threads';
 import { type ErrorCode, type ErrorDetails, HarborwatchError } from '../../../platform/errors.js';
 import { brief } from '../../brief.js';
+import { checkColumns } from '../../plan/columns.js';
 import type { PreparedQuery, QueryableDataset, QueryLanguage, TimeRange } from '../../prepared-query.js';
 import type { Completion } from '../completions.js';
 import { languages } from './languages.js';
@@ -54,7 +55,10 @@ async function answer(request: LanguageRequest): Promise<LanguageReply> {
     if (request.kind === 'COMPLETE') {
       return { id, kind: 'COMPLETED', completions: complete?.(text, request.offset, datasets) ?? [] };
     }
-    return { id, kind: 'PREPARED', query: await prepare(text, datasets, request.range, request.dataset) };
+    const query = await prepare(text, datasets, request.range, request.dataset);
+    // Here rather than where it runs: what is too wide takes its time on the way out of this thread.
+    if (query.form === 'PLAN') checkColumns(query.plan);
+    return { id, kind: 'PREPARED', query };
   } catch (error) {
     if (error instanceof HarborwatchError) {
       const { code, message, details } = error;

@@ -1,7 +1,6 @@
 /** From a plan to one parameterised SELECT: a common table expression a step, which PostgreSQL merges again. */
-import { brief } from '../../../brief.js';
-import type { Plan, PlanColumn } from '../../../plan/types.js';
-import { inputsOf, stepsOf } from '../../../plan/walk.js';
+import type { Plan } from '../../../plan/types.js';
+import { inputsOf } from '../../../plan/walk.js';
 import { summarize } from './groups.js';
 import { join, lateral, union, unnest } from './joins.js';
 import { needsOf } from './needs.js';
@@ -27,8 +26,6 @@ export interface CompileOptions {
 const maxDepth = 1_500;
 const maxSteps = 5_000;
 const maxTextLength = 4_000_000;
-/** What PostgreSQL takes in one SELECT, less those that order needs beside the query's own. */
-const maxColumns = 1_600;
 
 /**
  * The plan as SQL whose columns are the plan's, in its order and types, and whose rows come in the plan's order. Every
@@ -60,27 +57,6 @@ function refuseGiants(root: Plan): void {
       refuse(`The query has more than ${maxDepth.toLocaleString('en')} steps one after another. Use fewer.`);
     if (steps > maxSteps) refuse(`The query has more than ${maxSteps.toLocaleString('en')} steps. Use fewer.`);
     for (const input of inputsOf(plan)) pending.push({ plan: input, depth: depth + 1 });
-  }
-}
-
-/**
- * Refuses columns that PostgreSQL could not take, before any time goes into the plan: too many of them, and two of one
- * name, of which a later step could mean either.
- */
-export function refuseColumns(plan: Plan): void {
-  for (const { columns } of stepsOf(plan)) checkColumns(columns);
-}
-
-function checkColumns(columns: PlanColumn[]): void {
-  if (columns.length > maxColumns) {
-    refuse(
-      `A step of the query has ${columns.length.toLocaleString('en')} columns; it takes ${maxColumns.toLocaleString('en')}.`,
-    );
-  }
-  const names = new Set<string>();
-  for (const { name } of columns) {
-    if (names.has(name)) refuse(`A step of the query has two columns "${brief(name)}". Give one another name.`);
-    names.add(name);
   }
 }
 

@@ -1,4 +1,5 @@
 /** Steps over several relations. */
+import { convertedTo } from '../../../plan/functions/index.js';
 import type { Expr, Join, JoinKind, Lateral, Plan, ScalarType, Union, Unnest } from '../../../plan/types.js';
 import { compileExpression } from './expression.js';
 import { byName, type Column, columnSql, type Relation, weightOf } from './relation.js';
@@ -126,18 +127,6 @@ export function union(plan: Union, inputs: readonly Relation[], statement: State
   return statement.step('union', body, columns, inputs);
 }
 
-/** The function that makes a value of each type of an element. */
-const converters: Record<Exclude<ScalarType, 'dynamic'>, string> = {
-  bool: 'tobool',
-  long: 'tolong',
-  real: 'todouble',
-  decimal: 'todecimal',
-  string: 'tostring',
-  datetime: 'todatetime',
-  timespan: 'totimespan',
-  guid: 'toguid',
-};
-
 /** A bag is the array of its properties, each a bag of its own; a value that is neither is its own only element. */
 const arrayOf = (sql: string): string => `CASE coalesce(jsonb_typeof(${sql}), 'null')
       WHEN 'array' THEN ${sql}
@@ -192,7 +181,7 @@ function elementColumn(
   const element: Column = { name, type: 'dynamic', identifier: `e${index}`, weight: 1 };
   if (type === 'dynamic') return { column: statement.column(name, type), sql: `nullif(${elements}.e${index}, 'null')` };
   const read: Expr = { kind: 'column', name, type: 'dynamic' };
-  const converted: Expr = { kind: 'call', fn: converters[type], args: [read], type };
+  const converted = convertedTo(type, read);
   const scope = statement.scope({ qualifier: elements, columns: byName([element]) });
   const sql = compileExpression(converted, scope, { context: 'VALUE' });
   return { column: statement.column(name, type, { weight: weightOf(converted, byName([element])) }), sql };

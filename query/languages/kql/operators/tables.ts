@@ -1,5 +1,7 @@
 /** Several tables as one: what `union` and `search` have in common. */
+
 import { HarborwatchError } from '../../../../platform/errors.js';
+import { globMatcher } from '../../../glob.js';
 import { column, literal, project, union } from '../../../plan/build.js';
 import type { NamedExpr, Plan, PlanColumn, ScalarType } from '../../../plan/types.js';
 import { marked, marksOf } from '../marks.js';
@@ -55,15 +57,14 @@ export const allTables = (node: SyntaxNode, context: Context): Leg[] =>
 
 /** Every dataset once and every view whose name fits, in the order in which they are declared. */
 function matching(node: SyntaxNode, pattern: string, context: Context): Plan[] {
-  const parts = pattern.split(/\*+/).map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
-  const fits = new RegExp(`^${parts.join('.*')}$`);
+  const fits = globMatcher(pattern);
   const found: Plan[] = [];
   for (const dataset of context.datasets) {
-    const name = [dataset.name, ...dataset.aliases].find((each) => fits.test(each));
+    const name = [dataset.name, ...dataset.aliases].find((each) => fits(each));
     if (name !== undefined) found.push(named(context.scan(dataset), name));
   }
   for (const [name, binding] of context.scope) {
-    if (binding.kind === 'function' && binding.isView === true && fits.test(name)) {
+    if (binding.kind === 'function' && binding.isView === true && fits(name)) {
       found.push(named(binding.call(node, undefined, context) as Plan, name));
     }
   }
