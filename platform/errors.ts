@@ -176,6 +176,61 @@ export const errorRegistry = define({
     fix: 'Aggregate, or narrow the time range.',
   },
   JOB_NOT_CANCELLABLE: { status: 409, cause: 'The job has already ended.', fix: 'Nothing to cancel; read its status.' },
+  JOB_NOT_RUNNING: {
+    status: 409,
+    cause: 'Only a running job has something to finalize: this one waits, or has ended.',
+    fix: 'Cancel a job that waits; read the result of one that has ended.',
+  },
+  JOB_NOT_COMPLETED: {
+    status: 409,
+    cause: 'The job waits or runs: its result is not whole yet.',
+    fix: 'Wait for its end (`jobProgress`, `waitMs`), or ask with `partial: true` for the rows so far.',
+  },
+  JOB_FAILED: {
+    status: 409,
+    cause: 'The job ended with an error, so it has no result.',
+    fix: 'Read the job’s `error`, and submit a corrected query.',
+  },
+  JOB_CANCELLED: {
+    status: 409,
+    cause: 'The job was cancelled, so it has no result.',
+    fix: 'Submit it again if the result is still wanted.',
+  },
+  RESULT_EXPIRED: {
+    status: 410,
+    cause: 'The result was kept for its time, and is gone.',
+    fix: 'Submit the query again; `resultTtlSeconds` and `touchJob` keep results for longer.',
+  },
+  UNKNOWN_FORMAT: {
+    status: 400,
+    cause: 'The download’s `format` is none that there is.',
+    fix: 'Use json, csv or ndjson.',
+  },
+  RANGE_NOT_SATISFIABLE: {
+    status: 416,
+    cause: 'The `Range` begins behind the end of the download.',
+    fix: 'Ask for a range within the size that `Content-Range` tells.',
+  },
+  INVALID_TIMEOUT: {
+    status: 400,
+    cause: 'A job’s `timeoutMs` is 0, negative, or above the most that a job may run.',
+    fix: 'Use 1 to 3,600,000, or leave it out for the default.',
+  },
+  METADATA_TOO_LARGE: {
+    status: 413,
+    cause: 'A job’s `metadata` is over 16 KB as JSON.',
+    fix: 'Keep what is large elsewhere, and its address in the metadata.',
+  },
+  IDEMPOTENCY_KEY_REUSED: {
+    status: 409,
+    cause: 'The idempotency key belongs to a job with another request.',
+    fix: 'Use a new key for a new request; an equal request under the key answers with its job.',
+  },
+  CALLBACK_NOT_ALLOWED: {
+    status: 400,
+    cause: 'The callback’s address is no `https` URL, or leads to a private, local or otherwise forbidden address.',
+    fix: 'Use a public https address; an operator admits others with CALLBACK_ALLOWED_ADDRESSES.',
+  },
   JOB_ABANDONED: {
     status: 500,
     cause: 'The workers that ran the job ended again and again before it was done.',

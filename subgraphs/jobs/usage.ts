@@ -3,7 +3,7 @@ import { Ctx, Directive, Field, FieldResolver, ID, ObjectType, Resolver } from '
 import { Requires } from '../../platform/graphql/access-rules.js';
 import { QuotaUse, toQuotaUse } from '../../platform/graphql/quota-use.js';
 import { type GraphQLContext, identityOf } from '../../platform/subgraph.js';
-import type { JobsService } from './service.js';
+import type { JobsService } from './service/jobs.js';
 
 @Directive('@key(fields: "orgId")')
 @Requires('org:read')

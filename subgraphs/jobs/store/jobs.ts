@@ -50,7 +50,27 @@ export interface JobRow {
   /** What a search answers beside its hits. */
   search: SearchSummary | null;
   error: JobFailure | null;
+  timeoutMs: number;
+  callbackUrl: string | null;
+  resultTtlSeconds: number;
+  /** Cancelled once nobody asked for it for that long; null for never. */
+  cancelUnaskedSeconds: number | null;
+  /** What a running attempt does; null while none runs. */
+  phase: RunPhase | null;
+  /** Whether `percent` is a measure, and no guess. */
+  isExact: boolean;
+  /** The rows so far are of all events at or after this moment; null where that cannot be said. */
+  coveredSince: string | null;
+  /** Of the rows so far: grows when they are replaced, and not when rows are added. */
+  revision: number;
+  /** Completed by finalizeJob, with what was found until then. */
+  isPartial: boolean;
+  /** The job whose rows are this one's result; null for its own. */
+  resultOf: string | null;
 }
+
+/** What a running attempt does: it plans, waits for the first rows, takes rows in, or puts slices of time together. */
+export type RunPhase = 'PLANNING' | 'RUNNING' | 'FETCHING' | 'MERGING';
 
 /** KQL's `render`: a kind of chart, and what it says of it. */
 export interface Rendering {
@@ -88,7 +108,9 @@ const jobColumns = `
   coalesce(expires_at <= now(), false) AS "isExpired",
   (extract(epoch FROM completed_at - started_at) * 1000)::int AS "executionTimeMs",
   attempt, percent, rows_fetched AS "rowsFetched", columns, render, search, error,
-  dataset, range_from AS "rangeFrom", range_to AS "rangeTo"`;
+  dataset, range_from AS "rangeFrom", range_to AS "rangeTo", timeout_ms AS "timeoutMs", callback_url AS "callbackUrl",
+  result_ttl_seconds AS "resultTtlSeconds", cancel_unasked_seconds AS "cancelUnaskedSeconds", phase, is_exact AS "isExact",
+  covered_since AS "coveredSince", revision, is_partial AS "isPartial", result_of AS "resultOf"`;
 
 const matches = `
   ($1::text IS NULL OR status = $1) AND ($2::uuid IS NULL OR submitted_by = $2)

@@ -1,12 +1,12 @@
 /** A page of a job's result: found by row number, with cursors bound to the attempt that made the rows. */
-import type { Cursors } from '../../platform/cursor.js';
-import { fail } from '../../platform/errors.js';
-import type { Identity } from '../../platform/identity.js';
-import type { CappedCount, Page } from '../../platform/paging.js';
-import { toPageRequest } from '../../platform/paging.js';
-import type { SearchSummary } from '../../query/index.js';
-import type { JobRow, JobsService } from './service.js';
-import type { ResultArgs } from './types.js';
+import type { Cursors } from '../../../platform/cursor.js';
+import { fail } from '../../../platform/errors.js';
+import type { Identity } from '../../../platform/identity.js';
+import type { CappedCount, Page } from '../../../platform/paging.js';
+import { toPageRequest } from '../../../platform/paging.js';
+import type { SearchSummary } from '../../../query/index.js';
+import type { JobRow, JobsService } from '../service/jobs.js';
+import type { ResultArgs } from '../types/results.js';
 
 type Row = Record<string, unknown>;
 

@@ -1,0 +1,1 @@
+-- Calls that tell receivers of the ends of jobs.

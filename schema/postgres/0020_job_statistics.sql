@@ -1,0 +1,1 @@
+-- What is counted and looked up over an organisation's ended jobs.
