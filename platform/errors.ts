@@ -57,6 +57,11 @@ export const errorRegistry = define({
     cause: 'The caller lacks the capability that the field asks for.',
     fix: 'Ask an administrator of the organisation for the capability that the message names.',
   },
+  TIER_REQUIRED: {
+    status: 403,
+    cause: 'The organisation’s tier does not include this.',
+    fix: 'A platform administrator changes the tier first; the message tells which one is needed.',
+  },
   NOT_FOUND: { status: 404, cause: 'Nothing with this id exists in the caller’s organisation.', fix: 'Check the id.' },
   BAD_USER_INPUT: {
     status: 400,

@@ -15,6 +15,7 @@ describe('a log line', () => {
   const jwt = 'eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl';
   const apiKey = `${publicPart(crypto.randomUUID(), crypto.randomUUID())}.${newSecret()}`;
   const refreshToken = `${crypto.randomUUID()}.${crypto.randomUUID()}.${newSecret()}`;
+  const callbackSecret = `whsec_${newSecret()}=`;
 
   it.each([
     ['a password field', (logger: Logger) => logger.info({ input: { password: 'canary' } }, 'x')],
@@ -37,7 +38,7 @@ describe('a log line', () => {
     expect(JSON.parse(lines)).toMatchObject({ part: 'test' });
   });
 
-  it.each([jwt, apiKey, refreshToken])('does not tell a token wherever it stands', (token) => {
+  it.each([jwt, apiKey, refreshToken, callbackSecret])('does not tell a token wherever it stands', (token) => {
     const lines = linesOf((logger) => {
       logger.info({ odd: { place: [`see ${token}.`] } }, `and ${token}`);
       logger.error({ err: new Error(`for ${token}`) }, 'x');

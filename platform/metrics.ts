@@ -17,8 +17,13 @@ export type Counted = 'planCacheHits' | 'planCacheMisses' | 'sharedExecutions' |
 /** What somebody else knows and tells when asked. */
 export type Watched = 'planCacheEntries' | 'planCacheBytes';
 
+/** Figures in Prometheus' text format. */
+export interface Figures {
+  text(): Promise<string>;
+}
+
 /** What the parts of the gateway tell; every method but `watch` costs well under a microsecond. */
-export interface GatewayMetrics {
+export interface GatewayMetrics extends Figures {
   /** An HTTP request has ended. @param route the route's path, never the request's */
   httpRequest(route: string, method: string, status: number, seconds: number): void;
   /** An operation has been answered. */
@@ -34,8 +39,6 @@ export interface GatewayMetrics {
   breaker(subgraph: string, state: BreakerState): void;
   /** The figure is read at every scrape. A second call replaces the first. */
   watch(what: Watched, read: () => number): void;
-  /** All figures of the gateway in Prometheus' text format. */
-  text(): Promise<string>;
 }
 
 const lasting: Record<Lasting, [name: string, help: string]> = {
@@ -225,7 +228,7 @@ function histogramValues(
 let processRegistry: Registry | undefined;
 
 /** The figures of this process: CPU, memory, garbage collection, event loop lag. Measured from the first call on. */
-export function processMetrics(): { text(): Promise<string> } {
+export function processMetrics(): Figures {
   if (!processRegistry) {
     processRegistry = new Registry();
     collectDefaultMetrics({ register: processRegistry });

@@ -36,8 +36,6 @@ export interface SelfAuditEntry {
 export interface DomainEvents {
   /** Something that Harborwatch writes down about itself: see platform/self-audit.ts. */
   'audit.entry': SelfAuditEntry;
-  /** A query job was submitted and waits for a worker. */
-  'jobs.submitted': { jobId: string; priority: 'LOW' | 'NORMAL' | 'HIGH' };
   /** A collection was created, started or stopped. */
   'collections.changed': { collectionId: string };
 }

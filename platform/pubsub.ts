@@ -1,11 +1,19 @@
 /**
  * Live fan-out between processes: a doorbell, never the data. A message says that something changed; whoever hears it
- * reads the truth from PostgreSQL. A lost message costs at most one interval of `recheckMs`.
+ * reads the truth from PostgreSQL. A lost message costs at most the time until the listener looks by itself.
  */
 import type { Redis } from 'ioredis';
+import { liveStream } from './live-stream.js';
 import type { RedisConnections } from './redis.js';
 
 type Listener = () => void;
+
+/** Who listens to a topic here. */
+interface Channel {
+  listeners: Set<Listener>;
+  /** Resolves when Redis knows of it. */
+  isHeard: Promise<unknown>;
+}
 
 /** What PubSub needs to tell topics of different organisations apart. */
 export interface Topic {
@@ -16,7 +24,9 @@ export interface Topic {
 
 export class PubSub {
   readonly #redis: RedisConnections;
-  readonly #listeners = new Map<string, Set<Listener>>();
+  readonly #channels = new Map<string, Channel>();
+  /** The topics that were rung within their interval, and whether they are to be rung at the end of it. */
+  readonly #resting = new Map<string, boolean>();
   #subscriber: Redis | undefined;
 
   constructor(redis: RedisConnections) {
@@ -29,22 +39,51 @@ export class PubSub {
     this.#redis.commands.publish(key, '').catch(() => this.#hear(key));
   }
 
+  /** Rings the topic of something that changes often: at once, and then at most once in `everyMs` from this process. */
+  ringAtMostEvery(everyMs: number, topic: Topic): void {
+    const key = this.#redis.keys.topic(topic.orgId, topic.name);
+    if (this.#resting.has(key)) {
+      this.#resting.set(key, true);
+      return;
+    }
+    this.ring(topic);
+    this.#resting.set(key, false);
+    setTimeout(() => {
+      const wasRung = this.#resting.get(key);
+      this.#resting.delete(key);
+      if (wasRung) this.ringAtMostEvery(everyMs, topic);
+    }, everyMs);
+  }
+
   /** Calls `listener` at every ring until the answered function is called. */
   listen(topic: Topic, listener: Listener): () => void {
+    return this.#listen(topic, listener).stop;
+  }
+
+  /** The same for who reads something: calls `look` also once every ring is heard, for what was read before may be old. */
+  follow(topic: Topic, look: Listener): () => void {
+    const { isHeard, stop } = this.#listen(topic, look);
+    isHeard.then(look, () => {});
+    return stop;
+  }
+
+  #listen(topic: Topic, listener: Listener): { isHeard: Promise<unknown>; stop: () => void } {
     const key = this.#redis.keys.topic(topic.orgId, topic.name);
     const subscriber = this.#connect();
-    const listeners = this.#listeners.get(key) ?? new Set();
-    if (listeners.size === 0) {
-      this.#listeners.set(key, listeners);
-      subscriber.subscribe(key).catch(() => {});
+    let channel = this.#channels.get(key);
+    if (!channel) {
+      channel = { listeners: new Set(), isHeard: subscriber.subscribe(key) };
+      channel.isHeard.catch(() => {});
+      this.#channels.set(key, channel);
     }
+    const { listeners, isHeard } = channel;
     listeners.add(listener);
-    return () => {
-      listeners.delete(listener);
-      if (listeners.size > 0) return;
-      this.#listeners.delete(key);
+    const stop = () => {
+      if (!listeners.delete(listener) || listeners.size > 0) return;
+      this.#channels.delete(key);
       subscriber.unsubscribe(key).catch(() => {});
     };
+    return { isHeard, stop };
   }
 
   #connect(): Redis {
@@ -55,7 +94,7 @@ export class PubSub {
   }
 
   #hear(key: string): void {
-    for (const listener of this.#listeners.get(key) ?? []) listener();
+    for (const listener of this.#channels.get(key)?.listeners ?? []) listener();
   }
 }
 
@@ -64,72 +103,43 @@ export interface WatchOptions<State> {
   topic: Topic;
   /** Reads the present state. */
   read(): Promise<State>;
+  /** What was read a moment ago: the stream begins with it. Left out, it is read. */
+  first?: State;
   /** Tells two states apart; an unchanged state is not sent again. */
   version(state: State): string;
   /** The stream ends after a terminal state. */
   isTerminal(state: State): boolean;
-  /** How often to look without being rung. Default 2,000. */
-  recheckMs?: number;
 }
+
+/** How often a state is read without a ring. */
+const recheckMs = 2_000;
 
 /**
  * A state stream: the present state first, then every change that the reader is fast enough to see (the latest wins),
- * and the end after a terminal state. Not an async generator: `return()` must take effect while `next()` waits.
+ * and the end after a terminal state.
  */
 export function watchState<State>(options: WatchOptions<State>): AsyncIterableIterator<State> {
-  let ended = false;
-  let rung = true;
+  let { first } = options;
   let lastVersion: string | undefined;
-  let wake: () => void = () => {};
-  const ring = () => {
-    rung = true;
-    wake();
-  };
-  const stopListening = options.pubsub.listen(options.topic, ring);
-  const timer = setInterval(ring, options.recheckMs ?? 2_000);
-  const end = () => {
-    if (ended) return;
-    ended = true;
-    clearInterval(timer);
-    stopListening();
-    wake();
-  };
-  const done = { done: true, value: undefined } as const;
-  return {
-    async next() {
-      while (!ended) {
-        if (!rung) {
-          await new Promise<void>((resolve) => {
-            wake = resolve;
-          });
-          continue;
-        }
-        rung = false;
-        try {
-          const state = await options.read();
-          if (ended) return done;
-          const version = options.version(state);
-          if (version === lastVersion) continue;
-          lastVersion = version;
-          if (options.isTerminal(state)) end();
-          return { done: false, value: state };
-        } catch (error) {
-          end();
-          throw error;
-        }
+  /** Whether the latest state has just been sent: there is no other one before the next ring. */
+  let isSent = false;
+  return liveStream({
+    take: async () => {
+      if (isSent) {
+        isSent = false;
+        return undefined;
       }
-      return done;
+      const state = first ?? (await options.read());
+      first = undefined;
+      const version = options.version(state);
+      if (version === lastVersion) return undefined;
+      lastVersion = version;
+      isSent = true;
+      return state;
     },
-    async return() {
-      end();
-      return done;
-    },
-    async throw(error) {
-      end();
-      throw error;
-    },
-    [Symbol.asyncIterator]() {
-      return this;
-    },
-  };
+    listen: (ring) => options.pubsub.follow(options.topic, ring),
+    // All streams of the process at the same moments, so that reads that are gathered are few.
+    recheckInMs: () => recheckMs - (performance.now() % recheckMs),
+    isLast: options.isTerminal,
+  });
 }

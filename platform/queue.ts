@@ -1,7 +1,8 @@
 /**
- * BullMQ as a doorbell: it carries a job's id and attempt, nothing else. Rows in PostgreSQL decide what a ring means, so
- * a lost ring is made good by the sweeper and a double ring finds nothing to claim.
+ * BullMQ as a doorbell: it carries a job's id, and nothing else that counts. Rows in PostgreSQL decide what a ring means,
+ * so a lost ring is made good by the sweeper and a double ring finds nothing to claim.
  */
+import { randomUUID } from 'node:crypto';
 import { Queue, Worker } from 'bullmq';
 import type { Logger } from './logging.js';
 import type { RedisConnections } from './redis.js';
@@ -10,7 +11,6 @@ import { within } from './within.js';
 export interface Ring {
   orgId: string;
   jobId: string;
-  attempt: number;
 }
 
 const ringTimeoutMs = 3_000;
@@ -32,18 +32,14 @@ export class Doorbell {
   }
 
   /**
-   * Rings for a job. A second ring for the same attempt is one, for as long as the first was not answered.
-   * @param priority 1 is answered first
+   * Rings for a job.
    * @returns false when Redis did not take it in time: somebody has to look for the job
    */
-  async ring(ring: Ring, priority: number): Promise<boolean> {
+  async ring(ring: Ring): Promise<boolean> {
     if (this.#redis.commands.status !== 'ready' || performance.now() < this.#pausedUntil) return false;
-    const added = this.#queue.add('ring', ring, {
-      jobId: this.#redis.keys.ring(ring.orgId, ring.jobId, ring.attempt),
-      priority,
-      removeOnComplete: true,
-      removeOnFail: true,
-    });
+    // A kept id would swallow the next ring: it is made anew for each, and goes with its answer.
+    const jobId = this.#redis.keys.ring(ring.orgId, randomUUID());
+    const added = this.#queue.add('ring', ring, { jobId, removeOnComplete: true, removeOnFail: true });
     // `add` stays pending for as long as Redis is away.
     const taken = await within(
       ringTimeoutMs,

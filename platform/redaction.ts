@@ -14,13 +14,14 @@ const maxDepth = 8;
 
 /**
  * Secrets that are told by their look, wherever they stand in a line: `Bearer …`, JWTs, API keys, refresh tokens (two
- * UUIDs and a secret), passwords in URLs.
+ * UUIDs and a secret), secrets of callbacks, passwords in URLs.
  */
 const secretTexts: readonly [RegExp, string][] = [
   [/\b(Bearer|Basic) +[\w.~+/=-]+/gi, `$1 ${redacted}`],
   [/\beyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*/g, redacted],
   [/\b(hwk_[\w-]{43})\.[\w-]{20,}/g, `$1.${redacted}`],
   [/\b([\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}\.){2}[\w-]{20,}/gi, redacted],
+  [/\bwhsec_[\w+/=-]{20,}/g, redacted],
   [/(\/\/[^\s/:@"]*):[^\s/@"]+@/g, `$1:${redacted}@`],
 ];
 

@@ -21,9 +21,9 @@ export class RedisKeys {
   get queues(): string {
     return `${this.prefix}-queue`;
   }
-  /** The id of a ring for an attempt at a job, within its queue. */
-  ring(orgId: string, jobId: string, attempt: number): string {
-    return `${orgId}-${jobId}-${attempt}`;
+  /** The id of a ring for an organisation's job, within its queue. */
+  ring(orgId: string, id: string): string {
+    return `${orgId}-${id}`;
   }
   /** A live topic, such as `job:<id>`. */
   topic(orgId: string, topic: string): string {

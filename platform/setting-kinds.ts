@@ -183,6 +183,22 @@ export function parseHeaderNames(value: string): readonly string[] | undefined {
   return names.every((name) => /^[\w!#$%&'*+.^`|~-]+$/.test(name) && !ownHeaders.has(name)) ? names : undefined;
 }
 
+/** How many processes run: always as many as the first number, and up to the second. */
+export interface ProcessCounts {
+  min: number;
+  max: number;
+}
+
+/** The most processes of a kind that one supervisor keeps. */
+const mostProcesses = 64;
+
+/** `2`, or `1-4`; undefined for anything else. */
+export function parseProcesses(value: string): ProcessCounts | undefined {
+  const [, first, second = first] = /^(\d{1,3})(?:-(\d{1,3}))?$/.exec(value) ?? [];
+  const [min, max] = [Number(first), Number(second)];
+  return first !== undefined && min >= 1 && min <= max && max <= mostProcesses ? { min, max } : undefined;
+}
+
 /** `*` alone, or origins as a browser sends them; undefined for anything else. */
 export function parseOrigins(value: string): readonly string[] | undefined {
   const origins = value.split(',').map((origin) => origin.trim());

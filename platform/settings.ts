@@ -5,8 +5,10 @@ import {
   debugLogSources,
   ed25519Key,
   integer,
+  type ProcessCounts,
   parseHeaderNames,
   parseOrigins,
+  parseProcesses,
   parseSubgraphUrls,
   postgresUrl,
   type Setting,
@@ -15,6 +17,7 @@ import {
   url,
   webAddress,
 } from './setting-kinds.js';
+import { isPoolName, poolNameRule, sharedPool } from './worker-pools.js';
 
 /** The table of settings. The key is the name in code. */
 export const settings = {
@@ -160,7 +163,65 @@ export const settings = {
   ),
   eventBytes: integer('EVENT_BYTES', 262_144, 1_024, 16_777_216, 'The largest single event.'),
   workerConcurrency: integer('WORKER_CONCURRENCY', 4, 1, 256, 'How many query jobs one worker process runs at once.'),
+  workerPool: {
+    env: 'WORKER_POOL',
+    description: 'Which organisations’ query jobs a worker process runs: those that are assigned to this pool.',
+    allowed: poolNameRule,
+    fallback: sharedPool,
+    parse: (value: string) => (isPoolName(value) ? value : undefined),
+  },
+  workerProcesses: {
+    env: 'WORKER_PROCESSES',
+    description:
+      'How many worker processes run, such as 2, or 1-4: more than the first number while the queue is deep. Default 1.',
+    allowed: 'a whole number from 1 to 64, or two of them like 1-4',
+    fallback: { min: 1, max: 1 } as ProcessCounts,
+    parse: parseProcesses,
+  },
   queryTimeoutMs: integer('QUERY_TIMEOUT_MS', 300_000, 100, 3_600_000, 'The timeout of a query job that names none.'),
+  slowQueryMs: integer(
+    'SLOW_QUERY_MS',
+    1_000,
+    1,
+    3_600_000,
+    'How it ran is kept of a query job that took longer, for its `plan` and the list of slow queries.',
+  ),
+  jobsAlertQueueDepth: integer(
+    'JOBS_ALERT_QUEUE_DEPTH',
+    20,
+    0,
+    1_000_000,
+    'An organisation’s queue is told as degraded when more jobs only wait for a worker.',
+  ),
+  jobsAlertPending: integer('JOBS_ALERT_PENDING', 50, 0, 1_000_000, 'And when more of its jobs wait, for whatever.'),
+  jobsAlertErrorPercent: integer(
+    'JOBS_ALERT_ERROR_PERCENT',
+    5,
+    0,
+    100,
+    'And when a larger share of the jobs that ran in the last hour has failed.',
+  ),
+  jobsAlertP95Ms: integer(
+    'JOBS_ALERT_P95_MS',
+    60_000,
+    1,
+    3_600_000,
+    'And when one in twenty jobs of the last hour took longer.',
+  ),
+  jobsAlertInTimePercent: integer(
+    'JOBS_ALERT_IN_TIME_PERCENT',
+    95,
+    0,
+    100,
+    'And when a smaller share of the jobs of the last hour started within the time that their priority promises.',
+  ),
+  jobsAlertLeastJobs: integer(
+    'JOBS_ALERT_LEAST_JOBS',
+    20,
+    1,
+    1_000_000,
+    'Shares and times of the last hour count from this many jobs on.',
+  ),
   graphqlMaxTokens: integer('GRAPHQL_MAX_TOKENS', 2_000, 10, 1_000_000, 'The most tokens of a GraphQL document.'),
   graphqlMaxLines: integer('GRAPHQL_MAX_LINES', 5_000, 10, 1_000_000, 'The most lines of a GraphQL document.'),
   graphqlMaxNameLength: integer(
@@ -333,6 +394,10 @@ export const settings = {
   trustedProxies: addressRanges(
     'TRUSTED_PROXIES',
     'The proxies in front whose X-Forwarded-For tells the client’s address. Default none: the address of the connection is taken.',
+  ),
+  callbackAllowedAddresses: addressRanges(
+    'CALLBACK_ALLOWED_ADDRESSES',
+    'Receivers of jobs’ callbacks that are not on the public Internet, and may be called all the same, over http too. Default none.',
   ),
   debugLogSources: debugLogSources(
     'DEBUG_LOG_SOURCES',

@@ -67,8 +67,10 @@ export interface SubgraphParts {
   references?: Record<string, ReferenceResolver>;
   /** Where each subscription field's events come from; its resolver method only shapes the schema. */
   subscriptions?: Record<string, SubscriptionSource>;
-  /** Starts the background work; called in worker processes only. */
+  /** Starts the background work; called in worker processes of the shared pool only. */
   startWorkers?: () => Promise<Worker[]>;
+  /** Starts what runs single organisations' work in slots; called in worker processes of a dedicated pool only. */
+  startPoolWorkers?: () => Promise<Worker[]>;
   /** Domain events of others that this domain acts on. */
   events?: EventHandlers;
   /** Whether it can answer. */

@@ -41,6 +41,16 @@ interface Prepared {
   rowWise: RowWise;
 }
 
+/** What is seen of an SQL text without a plan of it. */
+export interface SqlTraits {
+  /** A join, a union, a window or a subquery. */
+  combinesRelations: boolean;
+  /** It hangs on the time of its run. */
+  readsClock: boolean;
+  /** Chance is in it: no two runs are the same. */
+  isVolatile: boolean;
+}
+
 /** SQL that passed the guard: PostgreSQL runs the text itself. Only the guard makes these. */
 export interface SqlQuery extends Prepared {
   form: 'SQL';
@@ -51,6 +61,7 @@ export interface SqlQuery extends Prepared {
   edits: TextEdit[];
   /** The same query as a plan, for OpenSearch; or why it has none, and where that stands in the source. */
   translation: { ok: true; plan: Plan } | ({ ok: false; reason: string } & TextPosition);
+  traits: SqlTraits;
 }
 
 /** A query that was translated to a plan. */

@@ -72,7 +72,7 @@ function statementOf({ search, ...query }: SearchQuery): PlanQuery {
  * Asks the engine about a query without running it: its columns, and what can be wrong with it only there.
  * @throws QUERY_* with the place in the text
  */
-export async function checkQuery(
+export async function checkOnEngines(
   engines: Engines,
   query: PreparedQuery,
   options: postgres.CheckOptions,

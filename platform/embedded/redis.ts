@@ -1,7 +1,7 @@
 /** Redis for a data directory: a server that is there, or one of our own that nobody else reaches. */
 import { spawn } from 'node:child_process';
 import { randomBytes, randomUUID } from 'node:crypto';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { mkdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -72,6 +72,17 @@ export async function startRedis(options: RedisOptions): Promise<RunningRedis> {
   return own(started, state, `Redis started (127.0.0.1:${started.port}, ${binary.origin})`, false);
 }
 
+/** The URL of the Redis that serves a data directory now; undefined where none does. */
+export async function findRedis({
+  dataDir,
+  running,
+}: Pick<RedisOptions, 'dataDir' | 'running'>): Promise<string | undefined> {
+  if (!existsSync(secretFile(dataDir))) return undefined;
+  const { port, password, instance } = await readState(dataDir);
+  if (port && (await serves(await realpath(dataDir), port, password))) return urlOf(port, password);
+  return running && (await claim(running, instance)) ? running : undefined;
+}
+
 const notOurs = { pid: undefined, adopted: false, stop: async () => {} };
 
 const own = (server: Running, state: State, source: string, adopted: boolean): RunningRedis => ({
@@ -129,7 +140,7 @@ interface State {
 }
 
 async function readState(dataDir: string): Promise<State> {
-  const file = path.join(dataDir, 'secret.json');
+  const file = secretFile(dataDir);
   const kept = JSON.parse(await readFile(file, 'utf8').catch(() => 'null')) as Omit<State, 'port'> | null;
   const secret = kept ?? { password: randomBytes(24).toString('hex'), instance: randomUUID() };
   if (!kept) await writeFile(file, `${JSON.stringify(secret)}\n`, { mode: 0o600 });
@@ -253,6 +264,7 @@ async function stop(pid: number, graceMs = defaultGraceMs): Promise<void> {
   throw new StartError(`Redis (process ${pid}) does not stop: end it with \`kill -9 ${pid}\`.`);
 }
 
+const secretFile = (dataDir: string) => path.join(dataDir, 'secret.json');
 const pidFile = (dataDir: string) => path.join(dataDir, 'redis.pid');
 const hostOf = (url: string) => (URL.canParse(url) ? new URL(url).host : 'an address that is no URL');
 const urlOf = (port: number, password: string) => `redis://:${password}@127.0.0.1:${port}`;

@@ -63,9 +63,13 @@ export class PageArgs extends ForwardPageArgs {
  * Marks a field that answers a connection: the gateway reckons the cost of its rows by the page's size.
  * @param slicing the arguments that give it
  */
-export const Paged = ({ default: assumedSize }: PageLimits, ...slicing: ('first' | 'last')[]) =>
+export const Paged = (limits: PageLimits, ...slicing: ('first' | 'last')[]) =>
+  PagedAs(['edges', 'nodes'], limits, slicing);
+
+/** The same for a connection whose rows come in other fields, too. */
+export const PagedAs = (sized: readonly string[], { default: assumedSize }: PageLimits, slicing: readonly string[]) =>
   Directive(
-    `@listSize(assumedSize: ${assumedSize}, slicingArguments: ${JSON.stringify(slicing)}, sizedFields: ["edges", "nodes"], requireOneSlicingArgument: false)`,
+    `@listSize(assumedSize: ${assumedSize}, slicingArguments: ${JSON.stringify(slicing)}, sizedFields: ${JSON.stringify(sized)}, requireOneSlicingArgument: false)`,
   );
 
 /** A page with its list's lazy count. */

@@ -7,6 +7,7 @@
  * checkpoint repeats the last batch.
  */
 import type pg from 'pg';
+import { Bell } from '../bell.js';
 import type { Logger } from '../logging.js';
 import type { Postgres } from './postgres.js';
 
@@ -20,13 +21,16 @@ export interface LogRow extends LogPosition {
   orgId: string;
 }
 
-export interface LogSource<Row extends LogRow> {
+export interface Log<Row extends LogRow> {
   /** The table in schema `app`, and the columns to read beside tx, seq and org_id. */
   table: string;
   columns: string;
+  map(row: Record<string, unknown>): Row;
+}
+
+export interface LogSource<Row extends LogRow> extends Log<Row> {
   /** The NOTIFY channel that rings when rows were committed. */
   channel: string;
-  map(row: Record<string, unknown>): Row;
 }
 
 export interface FollowOptions<Row extends LogRow> {
@@ -45,7 +49,7 @@ const lockRetryMs = 2_000;
 const minBackoffMs = 100;
 const maxBackoffMs = 10_000;
 /** How soon to look again while a committed row still waits for an older transaction to end. */
-const horizonRetryMs = 25;
+export const horizonRetryMs = 25;
 
 /** Runs a statement and answers its rows: what a pooled connection and a transaction have in common. */
 export type Query = (sql: string, parameters: unknown[]) => Promise<Record<string, unknown>[]>;
@@ -53,7 +57,7 @@ export type Query = (sql: string, parameters: unknown[]) => Promise<Record<strin
 /** Reads the rows after a position that can no longer be overtaken. `where` narrows them, with parameters from $4 on. */
 export async function readLog<Row extends LogRow>(
   query: Query,
-  source: LogSource<Row>,
+  source: Log<Row>,
   after: LogPosition,
   limit: number,
   where: { sql: string; parameters: unknown[] } = { sql: 'true', parameters: [] },
@@ -66,6 +70,19 @@ export async function readLog<Row extends LogRow>(
     [after.tx, after.seq, limit, ...where.parameters],
   );
   return rows.map((row) => source.map(row));
+}
+
+/** Whether rows after a position are committed: where `readLog` does not answer them, they wait for an older transaction. */
+export async function hasRows(
+  query: Query,
+  { table }: Pick<Log<LogRow>, 'table'>,
+  after: LogPosition,
+): Promise<boolean> {
+  const rows = await query(`SELECT 1 FROM app.${table} WHERE (tx, seq) > ($1::xid8, $2::bigint) LIMIT 1`, [
+    after.tx,
+    after.seq,
+  ]);
+  return rows.length > 0;
 }
 
 /** The end of every log, as far as it can be read: behind all transactions below the snapshot's xmin. */
@@ -84,8 +101,7 @@ export class Follower<Row extends LogRow> {
   #stopped = false;
   /** Grows while batch after batch fails; a batch that succeeds resets it. */
   #backoffMs = minBackoffMs;
-  #wake: () => void = () => {};
-  #rung = false;
+  readonly #bell = new Bell();
   readonly #done: Promise<void>;
   readonly #started = Promise.withResolvers<void>();
 
@@ -103,38 +119,15 @@ export class Follower<Row extends LogRow> {
   /** Lets the batch in hand end, then frees the connection. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    this.#ring();
+    this.#bell.ring();
     await this.#done;
-  }
-
-  #ring(): void {
-    this.#rung = true;
-    this.#wake();
-  }
-
-  async #wait(timeoutMs: number): Promise<void> {
-    if (this.#stopped || this.#rung) {
-      this.#rung = false;
-      return;
-    }
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, timeoutMs);
-      this.#wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-    this.#rung = false;
   }
 
   /** Waits before the next try; rings do not cut it short, only the stop does. */
   async #backOff(): Promise<void> {
     const end = Date.now() + this.#backoffMs;
     this.#backoffMs = Math.min(this.#backoffMs * 2, maxBackoffMs);
-    while (!this.#stopped && Date.now() < end) {
-      this.#rung = false;
-      await this.#wait(end - Date.now());
-    }
+    while (!this.#stopped && Date.now() < end) await this.#bell.wait(end - Date.now());
   }
 
   async #run(): Promise<void> {
@@ -143,16 +136,16 @@ export class Follower<Row extends LogRow> {
       let failure: Error | undefined;
       const onError = (error: Error) => {
         failure = error;
-        this.#ring();
+        this.#bell.ring();
       };
       try {
         client = await this.#postgres.systemConnection();
         client.on('error', onError);
-        client.on('notification', () => this.#ring());
+        client.on('notification', () => this.#bell.ring());
         if (await this.#lock(client)) {
           await this.#follow(client, () => failure);
         } else {
-          await this.#wait(lockRetryMs);
+          await this.#bell.wait(lockRetryMs);
         }
       } catch (error) {
         failure = error as Error;
@@ -198,11 +191,7 @@ export class Follower<Row extends LogRow> {
         await this.#saveCheckpoint(client, position);
         continue;
       }
-      const waiting = await client.query(
-        `SELECT 1 FROM app.${source.table} WHERE (tx, seq) > ($1::xid8, $2::bigint) LIMIT 1`,
-        [position.tx, position.seq],
-      );
-      await this.#wait(waiting.rows.length > 0 ? horizonRetryMs : idlePollMs);
+      await this.#bell.wait((await hasRows(query, source, position)) ? horizonRetryMs : idlePollMs);
     }
   }
 

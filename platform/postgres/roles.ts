@@ -60,6 +60,12 @@ export async function ensureRoles(adminUrl: string, passwords: RolePasswords): P
     await client.query(`ALTER ROLE ${roleNames.query} SET default_transaction_read_only = on`);
     await client.query(`ALTER ROLE ${roleNames.query} SET idle_in_transaction_session_timeout = '5min'`);
     await client.query(`ALTER ROLE ${roleNames.query} SET intervalstyle = 'iso_8601'`);
+    // In mid-query PostgreSQL does not notice by itself that its client has died.
+    await client
+      .query(`ALTER ROLE ${roleNames.query} SET client_connection_check_interval = '500ms'`)
+      .catch((error: { code?: string }) => {
+        if (error.code !== '22023') throw error; // the server's system cannot look
+      });
   });
 }
 

@@ -61,9 +61,17 @@ export interface OrgRow {
   tier: Tier;
   /** What differs from the tier's limits. */
   limits: LimitOverrides;
+  /** The worker pool of its own that runs its jobs; null for the shared one. */
+  workerPool: string | null;
 }
 
-export type NewOrg = Omit<OrgRow, 'id' | 'limits'> & { limits?: LimitOverrides };
+/** An organisation as a statement answers it. */
+export const orgColumns = 'id, slug, name, tier, limits, worker_pool AS "workerPool"';
+
+/** The tier whose organisations may have a worker pool of their own. */
+export const workerPoolTier: Tier = 'ENTERPRISE';
+
+export type NewOrg = Omit<OrgRow, 'id' | 'limits' | 'workerPool'> & { limits?: LimitOverrides };
 
 export interface NewAdministrator {
   email: string;
@@ -98,7 +106,7 @@ export async function createOrgWithAdministrator(
   });
 }
 
-/** Changes what is given of an organisation. @returns undefined where there is none */
+/** Changes what is given of an organisation; a lower tier has no worker pool of its own. @returns undefined where there is none */
 export async function updateOrg(
   postgres: Postgres,
   id: string,
@@ -107,14 +115,44 @@ export async function updateOrg(
 ): Promise<OrgRow | undefined> {
   return postgres.asSystem(async (tx) => {
     const [row] = await tx.query<OrgRow>(
-      `UPDATE orgs SET name = coalesce($2, name), tier = coalesce($3, tier), limits = coalesce($4, limits)
-        WHERE id = $1 RETURNING id, slug, name, tier, limits`,
-      [id, change.name ?? null, change.tier ?? null, change.limits ? JSON.stringify(change.limits) : null],
+      `UPDATE orgs SET name = coalesce($2, name), tier = coalesce($3, tier), limits = coalesce($4, limits),
+                       worker_pool = CASE WHEN coalesce($3, tier) = $5 THEN worker_pool END
+        WHERE id = $1 RETURNING ${orgColumns}`,
+      [
+        id,
+        change.name ?? null,
+        change.tier ?? null,
+        change.limits ? JSON.stringify(change.limits) : null,
+        workerPoolTier,
+      ],
     );
     if (row) {
       await tx.query('SELECT pg_notify($1, $2)', [limitsChangedChannel, id]);
       await alongWith(tx, row);
     }
+    return row;
+  });
+}
+
+/**
+ * Gives an organisation a worker pool of its own, or takes it away.
+ * @returns undefined where there is no such organisation, 'LOWER_TIER' where its tier has none
+ */
+export async function assignWorkerPool(
+  postgres: Postgres,
+  id: string,
+  pool: string | null,
+  alongWith: AlongWith<OrgRow>,
+): Promise<OrgRow | 'LOWER_TIER' | undefined> {
+  return postgres.asSystem(async (tx) => {
+    const [org] = await tx.query<{ tier: Tier }>('SELECT tier FROM orgs WHERE id = $1 FOR UPDATE', [id]);
+    if (!org) return undefined;
+    if (pool !== null && org.tier !== workerPoolTier) return 'LOWER_TIER';
+    const [row] = await tx.query<OrgRow>(`UPDATE orgs SET worker_pool = $2 WHERE id = $1 RETURNING ${orgColumns}`, [
+      id,
+      pool,
+    ]);
+    await alongWith(tx, row!);
     return row;
   });
 }

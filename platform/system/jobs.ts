@@ -1,7 +1,5 @@
 /** What of jobs has to look across organisations: the sweeps that find what nobody works on any more. */
-import { tierLimits } from '../org-limits.js';
 import type { Postgres } from '../postgres/postgres.js';
-import { isUnlimited } from '../quotas.js';
 
 /** A job of some organisation. */
 export interface JobRef {
@@ -30,7 +28,8 @@ export async function returnExpiredLeases(
             SET status = CASE WHEN attempt >= $1 THEN 'FAILED' ELSE 'PENDING' END,
                 error = CASE WHEN attempt >= $1 THEN $2::jsonb END,
                 completed_at = CASE WHEN attempt >= $1 THEN clock_timestamp() END,
-                lease_until = NULL, worker_id = NULL, percent = 0, rows_fetched = 0, result_bytes = 0, updated_at = clock_timestamp()
+                lease_until = NULL, worker_id = NULL, phase = NULL, percent = 0, rows_fetched = 0, result_bytes = 0,
+                updated_at = clock_timestamp()
            FROM lost WHERE j.org_id = lost.org_id AND j.id = lost.id
          RETURNING j.org_id, j.id
        ), cleared AS (
@@ -43,45 +42,20 @@ export async function returnExpiredLeases(
 }
 
 /**
- * The jobs that have waited for longer than `olderThanMs` and that their organisation's quota has room for, the most
- * urgent first.
+ * How long results stay beyond their end, and beyond that of the jobs that have them as theirs. A transaction that saw a
+ * result before its end, and prolongs it or takes it over, has ended by then: withOrg gives it 30 s.
  */
-export async function findOverdueJobs(postgres: Postgres, olderThanMs: number, limit: number): Promise<JobRef[]> {
-  const quotas = Object.entries(tierLimits).map(([tier, { runningJobs }]) => [tier, runningJobs]);
-  return postgres.asSystem((tx) =>
-    tx.query<JobRef>(
-      // From organisation to organisation within the index, and in each no further than there is room: thousands may wait.
-      `WITH RECURSIVE waiting AS (
-         (SELECT org_id FROM jobs WHERE status = 'PENDING' ORDER BY org_id LIMIT 1)
-         UNION ALL
-         SELECT (SELECT org_id FROM jobs WHERE status = 'PENDING' AND org_id > waiting.org_id ORDER BY org_id LIMIT 1)
-           FROM waiting WHERE waiting.org_id IS NOT NULL
-       ), room AS (
-         SELECT orgs.id AS org_id,
-                CASE WHEN ${isUnlimited('runningJobs')} THEN $2::bigint
-                     ELSE least($2::bigint, greatest(0, coalesce(orgs.limits ->> 'runningJobs', $3::jsonb ->> orgs.tier)::bigint -
-                       (SELECT count(*) FROM jobs WHERE org_id = orgs.id AND status = 'RUNNING')))
-                END AS jobs
-           FROM orgs JOIN waiting ON waiting.org_id = orgs.id
-       )
-       SELECT room.org_id AS "orgId", overdue.id AS "jobId"
-         FROM room CROSS JOIN LATERAL (
-           SELECT id, priority, created_at FROM jobs
-            WHERE org_id = room.org_id AND status = 'PENDING' AND updated_at < clock_timestamp() - $1 * interval '1 millisecond'
-            ORDER BY priority DESC, created_at, id LIMIT room.jobs
-         ) AS overdue
-        ORDER BY overdue.priority DESC, overdue.created_at LIMIT $2::bigint`,
-      [olderThanMs, limit, JSON.stringify(Object.fromEntries(quotas))],
-    ),
-  );
-}
+const purgeAfter = `now() - interval '1 minute'`;
 
-/** Deletes the results whose time is over. @returns of how many jobs */
+/** Deletes the results whose time is over, for all jobs that have them. @returns of how many jobs */
 export async function deleteExpiredResults(postgres: Postgres): Promise<number> {
   const rows = await postgres.asSystem((tx) =>
     tx.query(
       `WITH expired AS (
-         SELECT org_id, id FROM jobs WHERE expires_at < now() AND purged_at IS NULL
+         SELECT org_id, id FROM jobs
+          WHERE expires_at < ${purgeAfter} AND purged_at IS NULL
+            AND NOT EXISTS (SELECT FROM jobs other WHERE other.org_id = jobs.org_id AND other.result_of = jobs.id
+                               AND other.expires_at >= ${purgeAfter})
           ORDER BY expires_at LIMIT ${batch} FOR UPDATE SKIP LOCKED
        ), cleared AS (
          DELETE FROM job_results r USING expired j WHERE r.org_id = j.org_id AND r.job_id = j.id
@@ -91,4 +65,29 @@ export async function deleteExpiredResults(postgres: Postgres): Promise<number> 
     ),
   );
   return rows.length;
+}
+
+/** Cancels the jobs that are to end once nobody asks for them, where nobody has for long enough. @returns them */
+export async function cancelUnaskedJobs(postgres: Postgres): Promise<JobRef[]> {
+  return postgres.asSystem(async (tx) => {
+    const cancelled = await tx.query<JobRef>(
+      `WITH unasked AS (
+         SELECT org_id, id FROM jobs
+          WHERE cancel_unasked_seconds IS NOT NULL AND status IN ('PENDING', 'RUNNING')
+            AND asked_at < clock_timestamp() - cancel_unasked_seconds * interval '1 second'
+          LIMIT ${batch} FOR UPDATE SKIP LOCKED
+       )
+       UPDATE jobs j SET status = 'CANCELLED', completed_at = clock_timestamp(), updated_at = clock_timestamp(),
+                         lease_until = NULL, worker_id = NULL, phase = NULL, result_bytes = 0
+         FROM unasked WHERE j.org_id = unasked.org_id AND j.id = unasked.id
+       RETURNING j.org_id AS "orgId", j.id AS "jobId"`,
+    );
+    // A statement of its own: the first one does not see the rows that a worker stored just before its lock.
+    await tx.query(
+      `DELETE FROM job_results r USING unnest($1::uuid[], $2::uuid[]) AS job (org_id, id)
+        WHERE r.org_id = job.org_id AND r.job_id = job.id`,
+      [cancelled.map(({ orgId }) => orgId), cancelled.map(({ jobId }) => jobId)],
+    );
+    return cancelled;
+  });
 }

@@ -24,6 +24,15 @@ interface ProtocolConnection {
 
 type Parser = (text: string) => JsonValue;
 
+/** Statements without parameters and rows. */
+export interface Around {
+  before: readonly string[];
+  after: readonly string[];
+}
+
+/** How long a read waits for all the rows that it asked for; then one is enough. */
+const lingerMs = 250;
+
 export class RowStream implements Submittable {
   /** The columns; empty until the first rows have been read. */
   fields: RowField[] = [];
@@ -35,9 +44,18 @@ export class RowStream implements Submittable {
   #error: Error | undefined;
   #wake: () => void = () => {};
 
-  constructor(private readonly statement: Pick<Statement, 'text' | 'values'>) {}
+  /** @param around goes before and after it, all in one message */
+  constructor(
+    private readonly statement: Pick<Statement, 'text' | 'values'>,
+    private readonly around: Around = { before: [], after: [] },
+  ) {}
 
-  /** The next rows: as many as asked for, or those that are left. Waits while there are fewer. */
+  /** Whether all rows have been read. */
+  get isOver(): boolean {
+    return this.#isOver && this.#rows.length === 0;
+  }
+
+  /** The next rows: as many as asked for, or fewer where more do not come soon; none after the last one. */
   async read(count: number): Promise<JsonValue[][]> {
     this.#wanted = count;
     if (this.#rows.length < count && !this.#isOver && this.#error === undefined) {
@@ -45,7 +63,12 @@ export class RowStream implements Submittable {
         this.#wake = resolve;
       });
       this.#connection?.stream.resume();
+      const timer = setTimeout(() => {
+        this.#wanted = 1;
+        this.#wakeIfEnough();
+      }, lingerMs);
       await waiting;
+      clearTimeout(timer);
     }
     if (this.#error !== undefined) throw this.#error;
     return this.#rows.splice(0, count);
@@ -54,11 +77,21 @@ export class RowStream implements Submittable {
   submit(connection: Connection): void {
     this.#connection = connection;
     const protocol = connection as unknown as ProtocolConnection;
+    const run = (text: string) => {
+      protocol.parse({ text, name: '', types: [] });
+      protocol.bind({ values: [] });
+      protocol.execute({ rows: 0 });
+    };
+    // One piece on the wire: every write wakes the server.
+    connection.stream.cork();
+    for (const text of this.around.before) run(text);
     protocol.parse({ text: this.statement.text, name: '', types: [] });
     protocol.bind({ values: this.statement.values });
     protocol.describe({ type: 'P', name: '' });
     protocol.execute({ rows: 0 });
+    for (const text of this.around.after) run(text);
     protocol.sync();
+    connection.stream.uncork();
   }
 
   handleRowDescription({ fields }: { fields: RowField[] }): void {
@@ -75,6 +108,10 @@ export class RowStream implements Submittable {
       // Thrown from here it would end the process.
       this.handleError(error as Error);
     }
+    this.#wakeIfEnough();
+  }
+
+  #wakeIfEnough(): void {
     if (this.#rows.length < this.#wanted) return;
     this.#connection?.stream.pause();
     this.#wake();

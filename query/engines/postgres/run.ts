@@ -6,8 +6,8 @@ import type { PlanQuery, SqlQuery } from '../../prepared-query.js';
 import type { JsonValue, ResultColumn } from '../../result.js';
 import type { Batch, RunOptions } from '../engine.js';
 import { planError } from './errors.js';
-import { type RowField, RowStream } from './row-stream.js';
-import { beginReadOnly } from './session.js';
+import { type Around, type RowField, RowStream } from './row-stream.js';
+import { beginReadOnly, beginStatements } from './session.js';
 import { planStatement, type Statement, textStatement } from './statement.js';
 import { resultColumns } from './values.js';
 
@@ -32,14 +32,15 @@ export const runPlan = (pool: Pool, plan: Plan, options: RunOptions): AsyncGener
   runStatement(pool, () => planStatement(plan, options), options);
 
 /** The same for plans that belong together: `work` runs them one after the other, and all of them see the same rows. */
-export async function* runPlans(
+export async function* runPlans<Answer>(
   pool: Pool,
   options: RunOptions,
-  work: (run: (plan: Plan) => AsyncGenerator<Batch, void>) => AsyncGenerator<Batch, void>,
-): AsyncGenerator<Batch, void> {
+  work: (run: (plan: Plan) => AsyncGenerator<Batch, void>) => AsyncGenerator<Answer, void>,
+): AsyncGenerator<Answer, void> {
   const run = new Run(pool, options);
   try {
-    await run.open();
+    await run.connect();
+    await run.begin();
     yield* work((plan) => batchesOf(run, planStatement(plan, options)));
     await run.end();
   } catch (error) {
@@ -57,9 +58,10 @@ async function* runStatement(
   const statement = makeStatement();
   const run = new Run(pool, options);
   try {
-    await run.open();
-    yield* batchesOf(run, statement);
-    await run.end();
+    await run.connect();
+    // Begin, statement and end go in one message: of a trivial query, round trips are most of the time.
+    yield* batchesOf(run, statement, { before: beginStatements(options), after: ['ROLLBACK'] });
+    run.hasEnded();
   } catch (error) {
     throw run.stopError() ?? statement.errorOf(error);
   } finally {
@@ -67,16 +69,16 @@ async function* runStatement(
   }
 }
 
-async function* batchesOf(run: Run, statement: Statement): AsyncGenerator<Batch, void> {
-  run.start(statement);
+async function* batchesOf(run: Run, statement: Statement, around?: Around): AsyncGenerator<Batch, void> {
+  run.start(statement, around);
   let size = Math.min(firstBatchRows, run.batchRows);
   let columns: ResultColumn[] | undefined;
   while (true) {
-    const { rows, fields, bytes } = await run.fetch(size);
+    const { rows, fields, bytes, isLast } = await run.fetch(size);
     const isFirst = columns === undefined;
     columns ??= statement.columns ?? resultColumns(fields);
     if (rows.length > 0 || isFirst) yield { columns, rows };
-    if (rows.length < size) break;
+    if (isLast) break;
     size = Math.max(1, Math.min(run.batchRows, Math.floor((targetBatchBytes * rows.length) / Math.max(1, bytes))));
   }
 }
@@ -85,6 +87,7 @@ interface Fetched {
   rows: JsonValue[][];
   fields: RowField[];
   bytes: number;
+  isLast: boolean;
 }
 
 type StopReason = 'CANCELLED' | 'TIMEOUT' | 'TOO_LARGE';
@@ -115,7 +118,7 @@ class Run {
     this.batchRows = Math.max(1, options.batchRows ?? 1_000);
   }
 
-  async open(): Promise<void> {
+  async connect(): Promise<void> {
     const { signal, timeoutMs } = this.options;
     if (signal?.aborted === true) this.#stop('CANCELLED');
     signal?.addEventListener('abort', this.#onAbort, { once: true });
@@ -125,31 +128,38 @@ class Run {
       (client) => {
         // Stopped while it waited for a connection: nothing has run on this one.
         if (this.#stopped !== undefined) client.release();
-        else this.#client = client;
+        else this.#client = client.on('error', this.#onError);
       },
       () => {},
     );
     const client = await this.#orStopped(connecting);
-    client.on('error', this.#onError);
-    await this.#orStopped(beginReadOnly(client, this.options));
     client.connection.stream.on('data', this.#onData);
   }
 
+  async begin(): Promise<void> {
+    await this.#orStopped(beginReadOnly(this.#client!, this.options));
+  }
+
   /** Asks the next statement, after the last row of the one before. */
-  start(statement: Statement): void {
-    this.#stream = this.#client!.query(new RowStream(statement));
+  start(statement: Statement, around?: Around): void {
+    this.#stream = this.#client!.query(new RowStream(statement, around));
   }
 
   async fetch(size: number): Promise<Fetched> {
     this.#receivedBytes = 0;
     const stream = this.#stream!;
     const rows = await this.#orStopped(stream.read(size));
-    return { rows, fields: stream.fields, bytes: this.#receivedBytes };
+    return { rows, fields: stream.fields, bytes: this.#receivedBytes, isLast: stream.isOver };
   }
 
   /** After the last row: ends the transaction, so that the connection can be used again. */
   async end(): Promise<void> {
     await this.#orStopped(this.#client!.query('ROLLBACK'));
+    this.hasEnded();
+  }
+
+  /** The transaction has ended. */
+  hasEnded(): void {
     this.#isClean = true;
   }
 
@@ -184,8 +194,14 @@ class Run {
   #stop(reason: StopReason): void {
     if (this.#stopped !== undefined) return;
     this.#stopped = reason;
-    if (this.#client !== undefined) this.#stopping = cancelBackend(this.pool, this.#client);
+    if (this.#client !== undefined) this.#stopping = this.#cut(this.#client);
     this.#interrupt(stoppedError);
+  }
+
+  /** A server that waits for a slow consumer to take rows hears no cancel request; it notices that nobody is there. */
+  async #cut(client: PoolClient): Promise<void> {
+    await cancelBackend(this.pool, client);
+    client.connection.stream.destroy();
   }
 
   /**

@@ -17,15 +17,14 @@ export interface SessionOptions {
 }
 
 /**
- * Opens the transaction. Every value is checked here and written as a literal: SET takes no parameters, and the query
+ * What opens the transaction. Every value is checked here and written as a literal: SET takes no parameters, and the query
  * role may not call set_config().
  *
  * All statements of it read of one snapshot. pg_catalog comes first in the search path, so no view can stand in for a built-in function, type or operator; the
  * guard refuses dataset names that start with `pg_`, so no catalog can stand in for a dataset. pg_temp is named, and
  * last, because PostgreSQL would otherwise search it first.
  */
-export async function beginReadOnly(client: PoolClient, options: SessionOptions): Promise<void> {
-  const { orgId, timeoutMs, ingestBatch } = options;
+export function beginStatements({ orgId, timeoutMs, ingestBatch }: SessionOptions): string[] {
   if (!isUuid(orgId)) throw new Error('The organisation of a query must be a UUID.');
   if (!Number.isInteger(timeoutMs) || timeoutMs < 1 || timeoutMs > maxTimeoutMs) {
     throw new Error(`The timeout of a query must be from 1 to ${maxTimeoutMs} ms, not ${timeoutMs}.`);
@@ -33,20 +32,26 @@ export async function beginReadOnly(client: PoolClient, options: SessionOptions)
   if (ingestBatch !== undefined && !(/^\d{1,19}$/.test(ingestBatch) && BigInt(ingestBatch) <= maxBigint)) {
     throw new Error('The number of an ingest batch must be a bigint in decimal digits.');
   }
-  await client.query(`
-    BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
-    SET LOCAL app.org_id = '${orgId}';
-    ${ingestBatch === undefined ? '' : `SET LOCAL app.batch_no = '${ingestBatch}';`}
-    SET LOCAL search_path = pg_catalog, ${ingestBatch === undefined ? 'q' : 'qb'}, pg_temp;
-    SET LOCAL statement_timeout = ${timeoutMs};
-    SET LOCAL transaction_timeout = ${timeoutMs + graceMs};
-    SET LOCAL lock_timeout = '5s';
-    SET LOCAL work_mem = '32MB';
-    SET LOCAL TimeZone = 'UTC';
-    SET LOCAL DateStyle = 'ISO, YMD';
-    SET LOCAL IntervalStyle = 'iso_8601';
-    SET LOCAL bytea_output = 'hex';
-    SET LOCAL extra_float_digits = 1`);
+  return [
+    'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY',
+    `SET LOCAL app.org_id = '${orgId}'`,
+    ...(ingestBatch === undefined ? [] : [`SET LOCAL app.batch_no = '${ingestBatch}'`]),
+    `SET LOCAL search_path = pg_catalog, ${ingestBatch === undefined ? 'q' : 'qb'}, pg_temp`,
+    `SET LOCAL statement_timeout = ${timeoutMs}`,
+    `SET LOCAL transaction_timeout = ${timeoutMs + graceMs}`,
+    `SET LOCAL lock_timeout = '5s'`,
+    `SET LOCAL work_mem = '32MB'`,
+    `SET LOCAL TimeZone = 'UTC'`,
+    `SET LOCAL DateStyle = 'ISO, YMD'`,
+    `SET LOCAL IntervalStyle = 'iso_8601'`,
+    `SET LOCAL bytea_output = 'hex'`,
+    'SET LOCAL extra_float_digits = 1',
+  ];
+}
+
+/** Opens the transaction. */
+export async function beginReadOnly(client: PoolClient, options: SessionOptions): Promise<void> {
+  await client.query(beginStatements(options).join('; '));
 }
 
 /** Runs a short piece of work in such a transaction. A connection on which anything failed is closed, not reused. */

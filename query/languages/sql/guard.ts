@@ -47,6 +47,7 @@ export async function guardSql(
     datasets: datasetsOf(asWritten),
     knownColumns: [...new Set(knownColumns)],
     rowWise: rowWise(spelled, source),
+    traits: asWritten.traits,
     translation: translateSql(spelled.inspection.statement, {
       datasets: findDataset,
       range: exact,

@@ -3,7 +3,7 @@
  * the tables, the columns, the names that the text itself defines, and what keeps it from being row-wise.
  */
 import { type ErrorCode, fail } from '../../../platform/errors.js';
-import type { QueryableDataset } from '../../prepared-query.js';
+import type { QueryableDataset, SqlTraits } from '../../prepared-query.js';
 import type { SourceText } from '../../source-text.js';
 import { didYouMean } from '../../suggest.js';
 import { allowedFunctions, namedOutputColumns, rowFunctionsNotAllowed, syntaxFunctions } from './functions.js';
@@ -11,6 +11,7 @@ import { grammar } from './grammar.js';
 import { growthProblem } from './growth.js';
 import type { ParsedStatement, TreeNode } from './parse.js';
 import { rowWiseObstacle } from './row-wise.js';
+import { noTraits, noteTraits } from './traits.js';
 import { asKind, functionName, listOf, stringsOf } from './tree.js';
 import { allowedTypes } from './types.js';
 
@@ -50,6 +51,7 @@ export interface Inspection {
   /** Every name that the text gives to something: aliases, output columns, WITH queries, functions. */
   definedNames: Set<string>;
   obstacles: Obstacle[];
+  traits: SqlTraits;
 }
 
 /** Finds a dataset by the name that the text gives, upper and lower case alike. */
@@ -85,7 +87,14 @@ export function inspect(
 }
 
 class Walk {
-  readonly found: Inspection = { statement: {}, tables: [], columns: [], definedNames: new Set(), obstacles: [] };
+  readonly found: Inspection = {
+    statement: {},
+    tables: [],
+    columns: [],
+    definedNames: new Set(),
+    obstacles: [],
+    traits: noTraits(),
+  };
   /** What a `TABLE name` reads. */
   readonly #tableCommands = new Set<unknown>();
   /** The columns of each function in FROM, by the name under which the text refers to it. */
@@ -137,6 +146,7 @@ class Walk {
     if (!Object.hasOwn(grammar, kind)) this.#refuseKind(kind, place);
     const reason = rowWiseObstacle(kind, node);
     if (reason !== undefined) this.found.obstacles.push({ reason, start });
+    noteTraits(this.found.traits, kind, node);
     this.#checks[kind]?.(node, place);
     const scope = kind === 'SelectStmt' ? this.#withQueries(node, place) : place.scope;
     this.#fields(kind, node, { ...place, scope });

@@ -4,7 +4,7 @@
  */
 import { allowedFunctions } from './functions.js';
 import type { TreeNode } from './parse.js';
-import { asKind, functionName, listOf } from './tree.js';
+import { asKind, constantString, functionName, listOf } from './tree.js';
 
 const kinds: Record<string, string> = {
   SubLink: 'a subquery',
@@ -67,8 +67,10 @@ function functionObstacle(call: TreeNode): string | undefined {
 }
 
 /** 'now', 'today 08:00' and their like are read as times of the run wherever a date is expected. */
+export const isRelativeTime = (text: string | undefined): boolean =>
+  text !== undefined && /^[\s\d:.+-]*(now|today|tomorrow|yesterday)\b[\w\s:./+-]*$/i.test(text);
+
 function constantObstacle(constant: TreeNode): string | undefined {
-  const text = (constant.sval as TreeNode | undefined)?.sval;
-  const relative = /^[\s\d:.+-]*(now|today|tomorrow|yesterday)\b[\w\s:./+-]*$/i;
-  return typeof text === 'string' && relative.test(text) ? `the relative time '${text.trim()}'` : undefined;
+  const text = constantString({ A_Const: constant });
+  return isRelativeTime(text) ? `the relative time '${text!.trim()}'` : undefined;
 }

@@ -5,9 +5,12 @@ import { createTestDatabase, type TestDatabase } from '../../../tests/setup/data
 import { runPlan } from '../../engines/postgres/run.js';
 import type { JsonValue } from '../../result.js';
 import { distinct, extend, filter, limit, literal, project, scan, sort, summarize } from '../build.js';
+import { bindNow } from '../now.js';
+import { optimize } from '../optimize/index.js';
 import { col, count, descending, fn, is, keep, logColumns, long, named, of, text } from '../optimize/samples.js';
 import type { Expr, Pick, Plan } from '../types.js';
-import { type PartialResult, runInSlices, type SliceOptions } from './run.js';
+import { type PartialResult, runInSlices, type SliceOptions, SlicesTooLarge } from './run.js';
+import { canSlice, narrowed, type Slicing } from './slices.js';
 
 const orgId = '00000000-0000-4000-8000-000000000001';
 const logs = (): Plan => scan({ dataset: 'logs', timeColumn: 'timestamp', nullStrings: false, columns: logColumns });
@@ -42,7 +45,9 @@ async function runSliced(plan: Plan, options: SliceOptions = {}, range = {}) {
     plans.push(each);
     return runPlan(pool, each, { orgId, timeoutMs: 20_000 });
   };
-  for await (const state of runInSlices(run, plan, range, options)) states.push(state);
+  const slicing = canSlice(optimize(bindNow(narrowed(plan, range), '2024-06-01T00:00:00Z')));
+  expect(slicing).toMatchObject({ ok: true });
+  for await (const state of runInSlices(run, slicing as Slicing, options)) states.push(state);
   let rows: JsonValue[][] = [];
   for (const state of states) rows = state.mode === 'REPLACE' ? state.rows : [...rows, ...state.rows];
   return { plans, states, rows };
@@ -112,7 +117,6 @@ describe('slices put together are the answer of one run', () => {
         [count('n'), of('mean', 'avg', fn('todouble', col('bytes_in'))), of('m', 'max', col('bytes_in'))],
       ),
     ],
-    ['what cannot be sliced', summarize(logs(), [], [of('p', 'percentile', col('bytes_in'), long(50))])],
   ])('%s', async (_what, plan) => {
     const { rows, states } = await runSliced(plan);
     expect(inAnyOrder(rows)).toEqual(inAnyOrder(await inOneRun(plan)));
@@ -155,8 +159,16 @@ test('a range cuts the events, and a plan over no events answers as well', async
   expect((await runSliced(newest(logs()), {}, empty)).states.at(-1)).toMatchObject({ covered: 1, rows: [] });
 });
 
-test('what would need more memory than it may have is run in one piece, and the states before it are replaced', async () => {
-  const { rows, states } = await runSliced(summarize(logs(), keep('timestamp'), [count('n')]), { maxKeptBytes: 3_000 });
-  expect(rows).toHaveLength(400);
-  expect(states.at(-1)?.covered).toBe(1);
+test('what would need more memory than it may have is given up', async () => {
+  const grouped = summarize(logs(), keep('timestamp'), [count('n')]);
+  await expect(runSliced(grouped, { maxKeptBytes: 3_000 })).rejects.toThrow(SlicesTooLarge);
+});
+
+test('a slice that takes its time is followed by shorter ones, and quick ones by ones that double what is covered', async () => {
+  const counted = summarize(logs(), [], [count('n')]);
+  const quick = await runSliced(counted, { slices: 4, sliceMs: 60_000 });
+  expect(quick.states.map(({ covered }) => Math.round(covered * 1_000))).toEqual([125, 250, 500, 1_000]);
+  const slow = await runSliced(newest(logs()), { slices: 4, sliceMs: 0.001 });
+  expect(new Set(slow.states.map(({ covered }) => covered)).size).toBeGreaterThan(6);
+  expect(slow.rows).toEqual(await inOneRun(newest(logs())));
 });

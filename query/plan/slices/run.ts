@@ -5,18 +5,16 @@ import type { JsonValue, ResultColumn } from '../../result.js';
 import { column, summarize, union } from '../build.js';
 import { aggregate } from '../functions/index.js';
 import { figure, microsecondsPer, momentOf, momentText } from '../moment.js';
-import { bindNow } from '../now.js';
-import { optimize } from '../optimize/index.js';
 import type { Plan, PlanColumn, Scan } from '../types.js';
-import { canSlice, type Merge, narrowed, type Slicing } from './slices.js';
+import type { Merge, Slicing } from './slices.js';
 
 export interface SliceOptions {
-  /** What `now()` is in all slices, RFC 3339. Default: the moment at which the run begins. */
-  now?: string;
-  /** How many slices at most, each twice as long as the one before. Default 8. */
+  /** How many slices there are where each is quick: each is as long as all before it, down to the first. Default 8. */
   slices?: number;
-  /** What may be kept of slices until they are merged; a plan that needs more is run in one piece. Default 16 MiB. */
+  /** What may be kept of slices until they are merged. Default 16 MiB. */
   maxKeptBytes?: number;
+  /** How long a slice should take at least; slices that take longer are followed by shorter ones. Default 2,000. */
+  sliceMs?: number;
 }
 
 /** A state of the result on the way. */
@@ -36,41 +34,28 @@ export type RunPlan = (plan: Plan) => AsyncIterable<Batch>;
 
 const defaultSlices = 8;
 const defaultKeptBytes = 16 * 1_048_576;
+const defaultSliceMs = 2_000;
 const shortestSlice = microsecondsPer.s;
+/** A slice takes at least this share of the time until it, so that a long run has few. */
+const leastShare = 0.05;
+/** And so many times what it took to merge the one before. */
+const timesMerge = 4;
 
-/**
- * Yields at least one result; the last one completes it. A plan that cannot be sliced runs in one piece, and its rows
- * are `covered: 0` until they are all there.
- */
+/** More would have to be kept of slices than is allowed: the plan is to be run in one piece. */
+export class SlicesTooLarge extends Error {}
+
+/** Yields at least one result; the last one completes it. @throws SlicesTooLarge */
 export async function* runInSlices(
   runPlan: RunPlan,
-  plan: Plan,
-  range: TimeRange,
-  { now = new Date().toISOString(), slices = defaultSlices, maxKeptBytes = defaultKeptBytes }: SliceOptions = {},
+  slicing: Slicing,
+  options: SliceOptions = {},
 ): AsyncGenerator<PartialResult, void> {
-  const bound = optimize(narrowed(bindNow(plan, now), range));
-  const slicing = canSlice(bound);
-  const span = slicing.ok ? await eventSpan(runPlan, slicing.scans) : undefined;
-  if (!slicing.ok || span === undefined) {
-    yield* inOnePiece(runPlan, bound);
-    return;
-  }
-  const cuts = cutsOf(span, slices);
+  const span = await eventSpan(runPlan, slicing.scans);
+  // Without events there is nothing to cut.
+  const cuts = new Cuts(span ?? { oldest: 0n, newest: 0n }, options);
   const { merge } = slicing;
   if (merge === undefined) yield* appended(runPlan, slicing, cuts);
-  else if (!(yield* mergedSlices(runPlan, slicing, merge, cuts, maxKeptBytes))) yield* inOnePiece(runPlan, bound);
-}
-
-/** The first rows take the place of what a merge may have given before. */
-async function* inOnePiece(runPlan: RunPlan, plan: Plan): AsyncGenerator<PartialResult, void> {
-  let columns: ResultColumn[] = [];
-  let mode: PartialResult['mode'] = 'REPLACE';
-  for await (const batch of runPlan(plan)) {
-    columns = batch.columns;
-    yield { columns, rows: batch.rows, mode, covered: 0 };
-    mode = 'APPEND';
-  }
-  yield { columns, rows: [], mode, covered: 1 };
+  else yield* mergedSlices(runPlan, slicing, merge, cuts, options.maxKeptBytes ?? defaultKeptBytes);
 }
 
 // ---------------------------------------------------------------- slices
@@ -110,23 +95,50 @@ async function eventSpan(runPlan: RunPlan, scans: Scan[]): Promise<Span | undefi
   return oldest === undefined || newest === undefined ? undefined : { oldest, newest };
 }
 
-/** Newest first; each twice as long as the one before, so that the first results come soon. The ends are open. */
-function cutsOf({ oldest, newest }: Span, most: number): Cut[] {
-  const length = newest - oldest;
-  const bounds: bigint[] = [];
-  for (let n = most - 1; n > 0; n--) {
-    const bound = newest - length / 2n ** BigInt(n);
-    const above = bounds.at(-1) ?? newest + 1n;
-    if (above - bound >= shortestSlice && bound > oldest) bounds.push(bound);
+/**
+ * The slices of a span, newest first. The first is short, so that the first results come soon; the next ones double what
+ * is covered until they take some time. The ends are open.
+ */
+class Cuts {
+  readonly #span: Span;
+  readonly #sliceMs: number;
+  readonly #began = performance.now();
+  /** Where the slice before begins; undefined before the first. */
+  #bound: bigint | undefined;
+  #length: bigint;
+  #isOver = false;
+
+  constructor(span: Span, { slices = defaultSlices, sliceMs = defaultSliceMs }: SliceOptions) {
+    this.#span = span;
+    this.#sliceMs = sliceMs;
+    this.#length = (span.newest - span.oldest) / 2n ** BigInt(slices - 1);
   }
-  const share = (bound: bigint) => Number(((newest - bound) * 1_000_000n) / length) / 1_000_000;
-  return [...bounds, undefined].map((bound, index) => ({
-    slice: {
-      ...(bound !== undefined && { from: momentText(bound) }),
-      ...(index > 0 && { to: momentText(bounds[index - 1]!) }),
-    },
-    covered: bound === undefined ? 1 : share(bound),
-  }));
+
+  /** The next slice. */
+  next(): Cut {
+    const { oldest, newest } = this.#span;
+    const to = this.#bound;
+    if (this.#length < shortestSlice) this.#length = shortestSlice;
+    const from = (to ?? newest) - this.#length;
+    this.#bound = from;
+    this.#isOver = from <= oldest;
+    const before = to === undefined ? {} : { to: momentText(to) };
+    if (this.#isOver) return { slice: before, covered: 1 };
+    const covered = Number(((newest - from) * 1_000_000n) / (newest - oldest)) / 1_000_000;
+    return { slice: { ...before, from: momentText(from) }, covered };
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** Says what the slice took, and what it took to put it to the others. */
+  took(readMs: number, mergeMs = 0): void {
+    const goodMs = Math.max(this.#sliceMs, leastShare * (performance.now() - this.#began), timesMerge * mergeMs);
+    const covered = this.#span.newest - this.#bound!;
+    const timely = BigInt(Math.ceil((Number(this.#length) * goodMs) / Math.max(1, readMs)));
+    this.#length = timely < covered ? timely : covered;
+  }
 }
 
 const progress = ({ slice, covered }: Cut) => ({
@@ -134,43 +146,47 @@ const progress = ({ slice, covered }: Cut) => ({
   ...(slice.from !== undefined && { since: slice.from }),
 });
 
-async function* appended(runPlan: RunPlan, { part }: Slicing, cuts: Cut[]): AsyncGenerator<PartialResult, void> {
+async function* appended(runPlan: RunPlan, { part }: Slicing, cuts: Cuts): AsyncGenerator<PartialResult, void> {
   let before: Pick<PartialResult, 'covered' | 'since'> = { covered: 0 };
   let columns: ResultColumn[] = [];
-  for (const cut of cuts) {
+  while (!cuts.isOver) {
+    const began = performance.now();
+    const cut = cuts.next();
     for await (const batch of runPlan(part(cut.slice))) {
       columns = batch.columns;
       if (batch.rows.length > 0) yield { columns, rows: batch.rows, mode: 'APPEND', ...before };
     }
+    cuts.took(performance.now() - began);
     before = progress(cut);
     yield { columns, rows: [], mode: 'APPEND', ...before };
   }
 }
 
-/** @returns false where more would have to be kept than is allowed: what was yielded is then to be replaced */
 async function* mergedSlices(
   runPlan: RunPlan,
   { part }: Slicing,
   { columns, combine, finish, enoughRows = Number.POSITIVE_INFINITY }: Merge,
-  cuts: Cut[],
+  cuts: Cuts,
   maxKeptBytes: number,
-): AsyncGenerator<PartialResult, boolean> {
+): AsyncGenerator<PartialResult, void> {
   let kept: JsonValue[][] = [];
-  for (const [index, cut] of cuts.entries()) {
+  let isFirst = true;
+  while (!cuts.isOver) {
+    const began = performance.now();
+    const cut = cuts.next();
     const found = await collected(runPlan, part(cut.slice), maxKeptBytes);
-    if (found.isCutOff) return false;
+    const readMs = performance.now() - began;
     const both = [...kept, ...asLiterals(columns, found.rows)];
-    const isOne = index === 0 || found.rows.length === 0;
-    const combined = isOne ? { rows: both, isCutOff: false } : await collected(runPlan, combine(both), maxKeptBytes);
-    if (combined.isCutOff) return false;
-    kept = isOne ? both : asLiterals(columns, combined.rows);
-    const isLast = index === cuts.length - 1 || kept.length >= enoughRows;
+    const isOne = isFirst || found.rows.length === 0;
+    kept = isOne ? both : asLiterals(columns, (await collected(runPlan, combine(both), maxKeptBytes)).rows);
+    isFirst = false;
+    const isLast = cuts.isOver || kept.length >= enoughRows;
     const result = await collected(runPlan, finish(kept));
+    cuts.took(readMs, performance.now() - began - readMs);
     const reached = isLast ? { covered: 1 } : progress(cut);
     yield { columns: result.columns, rows: result.rows, mode: 'REPLACE', ...reached };
-    if (isLast) break;
+    if (isLast) return;
   }
-  return true;
 }
 
 // ---------------------------------------------------------------- rows
@@ -178,10 +194,9 @@ async function* mergedSlices(
 interface Collected {
   columns: ResultColumn[];
   rows: JsonValue[][];
-  /** More bytes came than were asked for; the rest was left. */
-  isCutOff: boolean;
 }
 
+/** @throws SlicesTooLarge */
 async function collected(runPlan: RunPlan, plan: Plan, maxBytes = Number.POSITIVE_INFINITY): Promise<Collected> {
   let columns: ResultColumn[] = [];
   const rows: JsonValue[][] = [];
@@ -190,9 +205,9 @@ async function collected(runPlan: RunPlan, plan: Plan, maxBytes = Number.POSITIV
     columns = batch.columns;
     for (const row of batch.rows) rows.push(row);
     if (maxBytes !== Number.POSITIVE_INFINITY) bytes += JSON.stringify(batch.rows).length;
-    if (bytes > maxBytes) return { columns, rows, isCutOff: true };
+    if (bytes > maxBytes) throw new SlicesTooLarge();
   }
-  return { columns, rows, isCutOff: false };
+  return { columns, rows };
 }
 
 /** A result's values as literals: only spans of time are written in another form. */
