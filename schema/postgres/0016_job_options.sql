@@ -19,3 +19,30 @@ ALTER TABLE app.jobs
   ADD COLUMN feed_horizon xid8, -- the attempt's claim sees all transactions below it
   ADD COLUMN plan json, -- how it ran, of slow ones
   ADD FOREIGN KEY (org_id, result_of) REFERENCES app.jobs (org_id, id);
+
+-- Few jobs have a key: the index holds those alone, and nothing else can be looked up by its first column.
+ALTER TABLE app.jobs DROP CONSTRAINT jobs_org_id_idempotency_key_key;
+CREATE UNIQUE INDEX jobs_idempotency_key ON app.jobs (org_id, idempotency_key) WHERE idempotency_key IS NOT NULL;
+
+-- Which result answers a query: those of jobs that ran it themselves.
+CREATE INDEX jobs_reusable ON app.jobs (org_id, reuse_key, completed_at DESC)
+  WHERE status = 'COMPLETED' AND result_of IS NULL AND reuse_key IS NOT NULL;
+-- Whose results are kept for others.
+CREATE INDEX jobs_reusing ON app.jobs (org_id, result_of) WHERE result_of IS NOT NULL;
+-- Few jobs have it, and their rows change each time that somebody asks.
+CREATE INDEX jobs_unasked ON app.jobs (org_id, id)
+  WHERE cancel_unasked_seconds IS NOT NULL AND status IN ('PENDING', 'RUNNING');
+-- The orders of lists, both ways; what has no value yet is the least. Columns, because row security lets an index find by
+-- leakproof operators alone: those of enums, COALESCE and the difference of moments are none.
+ALTER TABLE app.jobs
+  ADD COLUMN completion timestamptz NOT NULL
+    GENERATED ALWAYS AS (coalesce(completed_at, '-infinity')) STORED,
+  ADD COLUMN execution_us bigint NOT NULL
+    GENERATED ALWAYS AS (coalesce((extract(epoch FROM completed_at - started_at) * 1000000)::bigint, -1)) STORED,
+  ADD COLUMN priority_rank smallint NOT NULL
+    GENERATED ALWAYS AS (CASE priority WHEN 'LOW' THEN 0 WHEN 'NORMAL' THEN 1 ELSE 2 END) STORED;
+CREATE INDEX jobs_by_completion ON app.jobs (org_id, completion, id);
+CREATE INDEX jobs_by_execution_time ON app.jobs (org_id, execution_us, id);
+CREATE INDEX jobs_by_priority ON app.jobs (org_id, priority_rank, id);
+
+GRANT SELECT (result_of, asked_at, cancel_unasked_seconds), UPDATE (phase) ON app.jobs TO harborwatch_system;

@@ -2,15 +2,12 @@
 import type { Clock } from '../../platform/clock.js';
 import { fail } from '../../platform/errors.js';
 import type { Identity } from '../../platform/identity.js';
+import { type PeriodName, periodMinutes } from '../../platform/periods.js';
 import type { Generated, WidgetCache } from './cache.js';
 import { countedDatasets, type Severity, severities } from './measures.js';
 import type { AnalyticsStore, Range, SeverityTotals } from './store.js';
 
 const minuteMs = 60_000;
-
-/** The periods with their length in minutes. */
-const periodMinutes = { P_1H: 60, P_6H: 360, P_24H: 1_440, P_7D: 10_080, P_30D: 43_200 } as const;
-export type PeriodName = keyof typeof periodMinutes;
 
 /** A change of at most this many percent, up or down, is called stable. */
 const stablePercent = 1;

@@ -1,27 +1,10 @@
 /** The GraphQL shape of the widgets. */
 import { ArgsType, Field, Float, Int, InterfaceType, ObjectType, registerEnumType } from 'type-graphql';
 import { Authenticated } from '../../platform/graphql/access-rules.js';
+import { Period } from '../../platform/graphql/period.js';
 import { BigIntScalar, DateTimeScalar } from '../../platform/graphql/scalars.js';
-import type { PeriodName, Trend as TrendRow } from './service.js';
-
-export enum Period {
-  P_1H = 'P_1H',
-  P_6H = 'P_6H',
-  P_24H = 'P_24H',
-  P_7D = 'P_7D',
-  P_30D = 'P_30D',
-}
-registerEnumType(Period, {
-  name: 'Period',
-  description: 'A length of time that ends now, with the running minute.',
-  valuesConfig: {
-    P_1H: { description: 'The last hour.' },
-    P_6H: { description: 'The last 6 hours.' },
-    P_24H: { description: 'The last 24 hours.' },
-    P_7D: { description: 'The last 7 days.' },
-    P_30D: { description: 'The last 30 days.' },
-  },
-});
+import type { PeriodName } from '../../platform/periods.js';
+import type { Trend as TrendRow } from './service.js';
 
 export enum WidgetSource {
   CACHE = 'CACHE',

@@ -1,4 +1,5 @@
 /** The background work: follows the change feed, and looks after fills and losses every few seconds. */
+import { Bell } from '../../platform/bell.js';
 import { followFeed } from '../../platform/feed.js';
 import type { Postgres } from '../../platform/postgres/postgres.js';
 import type { Worker } from '../../platform/subgraph.js';
@@ -15,12 +16,8 @@ export interface CollectionsWorker extends Worker {
 /** Starts the work. Any number of processes may: one follows the feed, and no two fill one collection. */
 export function startCollectionsWorker(postgres: Postgres, parts: UpkeepParts): CollectionsWorker {
   let isStopped = false;
-  let isRung = false;
-  let ring: () => void = () => {};
-  const wake = () => {
-    isRung = true;
-    ring();
-  };
+  const bell = new Bell();
+  const wake = () => bell.ring();
   const upkeep = new Upkeep(parts, wake);
   const follower = followFeed(postgres, {
     consumer: 'collections',
@@ -29,18 +26,10 @@ export function startCollectionsWorker(postgres: Postgres, parts: UpkeepParts): 
   });
   const reconcileForever = async () => {
     while (!isStopped) {
-      isRung = false;
       await upkeep
         .reconcile()
         .catch((error) => parts.logger.warn({ error: String(error) }, 'collections are looked at again later'));
-      if (isRung || isStopped) continue;
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, reconcileIntervalMs);
-        ring = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
+      if (!isStopped) await bell.wait(reconcileIntervalMs);
     }
   };
   const reconciling = reconcileForever();

@@ -7,6 +7,7 @@ import type { Dataset } from '../../datasets/types.js';
 import type { CursorContext } from '../../platform/cursor.js';
 import { type FeedRow, followFeed } from '../../platform/feed.js';
 import type { Identity } from '../../platform/identity.js';
+import { liveStream } from '../../platform/live-stream.js';
 import type { Logger } from '../../platform/logging.js';
 import type { Follower, LogPosition } from '../../platform/postgres/follower.js';
 import type { EventsStore, StoredEvent } from './store.js';
@@ -49,60 +50,15 @@ export class EventTails {
   ): Promise<AsyncIterableIterator<TailStep>> {
     await this.#startFollower();
     const position = after == null ? { feed: await this.store.feedEnd(identity) } : decode(cursor, after);
-    return this.#iterate(identity, dataset, position, cursor);
+    return liveStream({
+      take: this.#steps(identity, dataset, position, cursor),
+      listen: (ring) => this.#listen(`${identity.orgId}/${dataset.name}`, ring),
+      recheckInMs: () => recheckMs,
+    });
   }
 
   async close(): Promise<void> {
     await this.#follower?.stop();
-  }
-
-  #iterate(
-    identity: Identity,
-    dataset: Dataset,
-    start: TailPosition,
-    cursor: CursorContext,
-  ): AsyncIterableIterator<TailStep> {
-    let ended = false;
-    let wake: () => void = () => {};
-    const key = `${identity.orgId}/${dataset.name}`;
-    const waker = () => wake();
-    const wakers = this.#wakers.get(key) ?? new Set();
-    this.#wakers.set(key, wakers.add(waker));
-    const end = () => {
-      ended = true;
-      wakers.delete(waker);
-      wake();
-    };
-    const steps = this.#steps(identity, dataset, start, cursor);
-    const done = { done: true, value: undefined } as const;
-    return {
-      next: async () => {
-        while (!ended) {
-          const step = await steps();
-          if (ended) break;
-          if (step) return { done: false, value: step };
-          await new Promise<void>((resolve) => {
-            const timer = setTimeout(resolve, recheckMs);
-            wake = () => {
-              clearTimeout(timer);
-              resolve();
-            };
-          });
-        }
-        return done;
-      },
-      return: async () => {
-        end();
-        return done;
-      },
-      throw: async (error) => {
-        end();
-        throw error;
-      },
-      [Symbol.asyncIterator]() {
-        return this;
-      },
-    };
   }
 
   /** Answers the next step, or undefined when there is nothing new. */
@@ -163,6 +119,12 @@ export class EventTails {
         pending.shift();
       }
     };
+  }
+
+  #listen(key: string, ring: () => void): () => void {
+    const wakers = this.#wakers.get(key) ?? new Set();
+    this.#wakers.set(key, wakers.add(ring));
+    return () => wakers.delete(ring);
   }
 
   async #startFollower(): Promise<void> {

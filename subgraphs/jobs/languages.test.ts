@@ -16,7 +16,6 @@ beforeAll(async () => {
   jobs = await createJobsTest();
   org = jobs.orgs[0];
   await ingest(jobs.platform, org, 'logs', events);
-  await jobs.followSubmissions();
   await jobs.startWorker();
 });
 

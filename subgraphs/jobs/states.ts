@@ -13,12 +13,17 @@ export const jobEvents = [
   'fail',
   /** A caller does not want it any more. */
   'cancel',
+  /** A caller keeps what was found so far, and wants no more. */
+  'finalize',
   /** The attempt's worker hands it back: it stops, or the database went away. */
   'release',
   /** The attempt's worker was not heard of for the length of a lease. */
   'expire',
 ] as const;
 export type JobEvent = (typeof jobEvents)[number];
+
+/** How a job comes into the world: it waits, or an old result answers it at once. */
+export const births = { submit: 'PENDING', reuse: 'COMPLETED' } as const satisfies Record<string, JobStatus>;
 
 /** Nothing happens: the job stays what it is, and whoever brought the event is told. */
 const refused = null;
@@ -29,6 +34,7 @@ export const transitions: Record<JobStatus, Record<JobEvent, JobStatus | typeof 
     complete: refused,
     fail: refused,
     cancel: 'CANCELLED',
+    finalize: refused,
     release: refused,
     expire: refused,
   },
@@ -37,6 +43,7 @@ export const transitions: Record<JobStatus, Record<JobEvent, JobStatus | typeof 
     complete: 'COMPLETED',
     fail: 'FAILED',
     cancel: 'CANCELLED',
+    finalize: 'COMPLETED',
     release: 'PENDING',
     expire: 'PENDING',
   },
@@ -45,6 +52,7 @@ export const transitions: Record<JobStatus, Record<JobEvent, JobStatus | typeof 
     complete: refused,
     fail: refused,
     cancel: refused,
+    finalize: refused,
     release: refused,
     expire: refused,
   },
@@ -53,6 +61,7 @@ export const transitions: Record<JobStatus, Record<JobEvent, JobStatus | typeof 
     complete: refused,
     fail: refused,
     cancel: refused,
+    finalize: refused,
     release: refused,
     expire: refused,
   },
@@ -61,6 +70,7 @@ export const transitions: Record<JobStatus, Record<JobEvent, JobStatus | typeof 
     complete: refused,
     fail: refused,
     cancel: refused,
+    finalize: refused,
     release: refused,
     expire: refused,
   },

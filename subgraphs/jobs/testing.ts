@@ -2,11 +2,11 @@
 import type { ExecutionResult } from 'graphql';
 import { loadConfig } from '../../platform/config.js';
 import type { Identity } from '../../platform/identity.js';
-import { followOutbox } from '../../platform/outbox.js';
 import { createPlatform } from '../../platform/platform.js';
 import { createExecutor, type Worker } from '../../platform/subgraph.js';
 import { createTestPlatform, type TestPlatform } from '../../tests/setup/database.js';
 import { jobs } from './index.js';
+import type { NewJob } from './store/submissions.js';
 
 /** A query that would run for hours. */
 export const endlessQuery = 'SELECT count(*) FROM generate_series(1, 1000000) a, generate_series(1, 1000000) b';
@@ -22,8 +22,6 @@ export interface JobsTest extends TestPlatform {
   submit(identity: Identity, input: Record<string, unknown>): Promise<Data>;
   /** Starts a worker process's part of jobs: on connections of its own, as another process has them. */
   startWorker(): Promise<Worker>;
-  /** Starts to ring for what is submitted. */
-  followSubmissions(): Promise<void>;
   /** How many of users' queries the database runs now. */
   runningQueries(): Promise<number>;
 }
@@ -34,6 +32,26 @@ const check = (result: ExecutionResult): Data => {
     throw Object.assign(new Error(`${error.extensions.code}: ${error.message}`), { extensions: error.extensions });
   return result.data;
 };
+
+/** A submission as the store takes it: of `SELECT 1`, unless it says otherwise. */
+export const newJob = (given: Partial<NewJob> = {}): NewJob => ({
+  language: 'SQL',
+  query: 'SELECT 1',
+  dataset: null,
+  range: {},
+  priority: 'NORMAL',
+  timeoutMs: 300_000,
+  metadata: null,
+  callbackUrl: null,
+  resultTtlSeconds: 86_400,
+  cancelUnaskedSeconds: null,
+  submittedBy: null,
+  idempotencyKey: null,
+  fingerprint: Buffer.alloc(0),
+  reuse: undefined,
+  maxResultAgeSeconds: null,
+  ...given,
+});
 
 /** The subgraph without a worker; the test starts those. */
 export async function createJobsTest(settings: Record<string, string> = {}): Promise<JobsTest> {
@@ -66,11 +84,6 @@ export async function createJobsTest(settings: Record<string, string> = {}): Pro
       };
       atEnd.push(() => stop(100));
       return { name: worker!.name, stop };
-    },
-    followSubmissions: async () => {
-      const follower = followOutbox(test.platform.postgres, 'jobs', parts.events!, test.platform.logger);
-      atEnd.push(() => follower.stop());
-      await follower.started;
     },
     runningQueries: async () => {
       const [row] = await test.database.asSuperuser<{ count: number }>(

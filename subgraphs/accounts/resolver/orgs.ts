@@ -3,7 +3,7 @@ import { Arg, Ctx, ID, Mutation, Query, Resolver } from 'type-graphql';
 import { Requires } from '../../../platform/graphql/access-rules.js';
 import { type GraphQLContext, identityOf } from '../../../platform/subgraph.js';
 import type { OrgsService } from '../service/orgs.js';
-import { CreateOrgInput, Org, UpdateOrgInput } from '../types/org.js';
+import { AssignWorkerPoolInput, CreateOrgInput, Org, UpdateOrgInput } from '../types/org.js';
 import { toCaller, toOrg } from './shapes.js';
 
 @Resolver()
@@ -41,5 +41,17 @@ export class OrgsResolver {
     @Arg('input', () => UpdateOrgInput) input: UpdateOrgInput,
   ): Promise<Org> {
     return toOrg(await this.orgs.update(toCaller(context), input));
+  }
+
+  @Requires('platform:admin')
+  @Mutation(() => Org, {
+    description:
+      'Gives an organisation’s query jobs to a worker pool of its own, or back to the shared one. For platform administrators; the organisation’s tier is ENTERPRISE.',
+  })
+  async assignWorkerPool(
+    @Ctx() context: GraphQLContext,
+    @Arg('input', () => AssignWorkerPoolInput) { orgId, pool }: AssignWorkerPoolInput,
+  ): Promise<Org> {
+    return toOrg(await this.orgs.assignWorkerPool(toCaller(context), { orgId, pool: pool ?? null }));
   }
 }

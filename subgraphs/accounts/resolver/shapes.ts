@@ -14,7 +14,7 @@ import type { User } from '../types/user.js';
 /** What stands for no limit: the largest Int. */
 const noLimit = 2_147_483_647;
 
-export function toOrg({ id, slug, name, tier, limits }: OrgRow): Org {
+export function toOrg({ id, slug, name, tier, limits, workerPool }: OrgRow): Org {
   const { requestsPerMinute, burstCapacity, concurrentConnections } = limitsOf(tier, limits);
   return {
     id,
@@ -26,6 +26,7 @@ export function toOrg({ id, slug, name, tier, limits }: OrgRow): Org {
       burstCapacity: Math.min(burstCapacity, noLimit),
       concurrentConnections: Math.min(concurrentConnections, noLimit),
     },
+    workerPool,
   };
 }
 

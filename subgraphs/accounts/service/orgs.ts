@@ -4,8 +4,15 @@ import { type Identity, type Role, systemIdentity, type Tier } from '../../../pl
 import type { LimitOverrides, OrgLimits } from '../../../platform/org-limits.js';
 import type { Postgres, Tx } from '../../../platform/postgres/postgres.js';
 import { recordAct } from '../../../platform/self-audit.js';
-import { createOrgWithAdministrator, type OrgRow, updateOrg } from '../../../platform/system/accounts.js';
+import {
+  assignWorkerPool,
+  createOrgWithAdministrator,
+  type OrgRow,
+  updateOrg,
+  workerPoolTier,
+} from '../../../platform/system/accounts.js';
 import { isUuid } from '../../../platform/uuid.js';
+import { isPoolName, poolNameRule, sharedPool } from '../../../platform/worker-pools.js';
 import { hashPassword } from '../passwords.js';
 import { findOrg } from '../store/users.js';
 import { type Caller, checkEmail, checkName, maxNameCharacters } from './input.js';
@@ -76,7 +83,7 @@ export class OrgsService {
       }),
     );
     return made
-      ? { id: made.orgId, ...org }
+      ? { id: made.orgId, ...org, workerPool: null }
       : fail('CONFLICT', `An organisation "${org.slug}" exists already.`, { argument: 'input.slug' });
   }
 
@@ -100,9 +107,39 @@ export class OrgsService {
           });
         })
       : undefined;
-    return row ?? fail('NOT_FOUND', 'There is no organisation with this id.', { argument: 'input.id' });
+    return row ?? noOrg('input.id');
+  }
+
+  /**
+   * Gives the organisation's jobs to a worker pool of its own; null gives them back to the shared one.
+   * @throws NOT_FOUND, BAD_USER_INPUT, TIER_REQUIRED
+   */
+  async assignWorkerPool(by: Caller, { orgId, pool }: { orgId: string; pool: string | null }): Promise<OrgRow> {
+    if (pool !== null && (!isPoolName(pool) || pool === sharedPool)) {
+      fail('BAD_USER_INPUT', `"input.pool" takes ${poolNameRule}; null is the ${sharedPool} pool.`, {
+        argument: 'input.pool',
+      });
+    }
+    const id = orgId.toLowerCase();
+    const row = isUuid(id)
+      ? await assignWorkerPool(this.postgres, id, pool, async (tx, { slug }) => {
+          await recordForOrg(tx, by, id, {
+            op: 'org.worker-pool',
+            message: `Gave the jobs of the organisation ${slug} to the worker pool ${pool ?? sharedPool}.`,
+            data: { slug, pool },
+          });
+        })
+      : undefined;
+    if (row === 'LOWER_TIER') {
+      fail('TIER_REQUIRED', `Only organisations of the tier ${workerPoolTier} have a worker pool of their own.`, {
+        argument: 'input.pool',
+      });
+    }
+    return row ?? noOrg('input.orgId');
   }
 }
+
+const noOrg = (argument: string): never => fail('NOT_FOUND', 'There is no organisation with this id.', { argument });
 
 /** Writes the act down in the organisation that it is about, and in the caller's. */
 async function recordForOrg(

@@ -3,7 +3,7 @@ import type { Capability, Role } from '../../../platform/identity.js';
 import type { CappedCount, PageRequest } from '../../../platform/paging.js';
 import { countRows } from '../../../platform/postgres/count.js';
 import type { Tx } from '../../../platform/postgres/postgres.js';
-import type { OrgRow } from '../../../platform/system/accounts.js';
+import { type OrgRow, orgColumns } from '../../../platform/system/accounts.js';
 
 export interface UserRow {
   id: string;
@@ -41,7 +41,7 @@ const columns = `id, email, name, roles, capabilities, access_version AS "access
   disabled_at AS "disabledAt", created_at AS "createdAt"`;
 
 export async function findOrg(tx: Tx): Promise<OrgRow> {
-  const [row] = await tx.query<OrgRow>('SELECT id, slug, name, tier, limits FROM orgs');
+  const [row] = await tx.query<OrgRow>(`SELECT ${orgColumns} FROM orgs`);
   return row!;
 }
 

@@ -48,6 +48,11 @@ export class Org {
   tier!: identity.Tier;
   @Field(() => RateLimits, { description: 'How fast it may ask.' })
   limits!: RateLimits;
+  @Field(() => String, {
+    nullable: true,
+    description: 'The worker pool of its own that runs its query jobs; null where the shared one does.',
+  })
+  workerPool!: string | null;
 }
 
 @InputType('OrgLimitsInput', {
@@ -104,4 +109,16 @@ export class UpdateOrgInput {
     description: 'All limits of its own: what is not in here, or null altogether, is the tier’s again.',
   })
   limits?: OrgLimitsInput | null;
+}
+
+@InputType('AssignWorkerPoolInput', { description: 'Who is to run an organisation’s query jobs.' })
+export class AssignWorkerPoolInput {
+  @Field(() => ID, { description: 'The organisation.' })
+  orgId!: string;
+  @Field(() => String, {
+    nullable: true,
+    description:
+      'The pool, as `npm run worker -- --pool` names it: 1 to 63 lower-case letters, digits and hyphens, starting with a letter. Null is the shared pool.',
+  })
+  pool?: string | null;
 }

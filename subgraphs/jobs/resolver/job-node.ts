@@ -2,7 +2,8 @@
 import DataLoader from 'dataloader';
 import { seesUser } from '../../../platform/capabilities.js';
 import type { Identity } from '../../../platform/identity.js';
-import type { JobRow, JobsService } from '../service/jobs.js';
+import { estimateEnd } from '../service/estimates.js';
+import type { JobRow, JobsService, Pace } from '../service/jobs.js';
 import { isTerminal } from '../states.js';
 import type { Job, JobProgress } from '../types/job.js';
 
@@ -17,11 +18,12 @@ export function jobMapper(jobs: JobsService, identity: Identity): (row: JobRow) 
     const found = await jobs.queuePositions(identity, ids);
     return ids.map((id) => found.get(id) ?? null);
   });
-  let median: Promise<number | null> | undefined;
-  const medianExecutionMs = () => {
-    median ??= jobs.medianExecutionMs(identity);
-    return median;
+  let pace: Promise<Pace> | undefined;
+  const readPace = () => {
+    pace ??= jobs.pace(identity);
+    return pace;
   };
+  const position = (row: JobRow) => (row.status === 'PENDING' ? positions.load(row.id) : null);
   return (row) => ({
     row,
     id: row.id,
@@ -37,9 +39,12 @@ export function jobMapper(jobs: JobsService, identity: Identity): (row: JobRow) 
     expiresAt: row.expiresAt,
     executionTimeMs: row.executionTimeMs,
     resultCount: row.status === 'COMPLETED' ? row.rowsFetched : null,
-    queuePosition: () => (row.status === 'PENDING' ? positions.load(row.id) : null),
-    estimatedDurationMs: () => (isTerminal(row.status) ? null : medianExecutionMs()),
-    cacheHit: false,
+    queuePosition: () => position(row),
+    estimatedDurationMs: async () => (isTerminal(row.status) ? null : (await readPace()).medianMs),
+    estimatedCompletionAt: async () =>
+      isTerminal(row.status) ? null : estimateEnd(row, await position(row), await readPace(), Date.now()),
+    partial: row.isPartial,
+    cacheHit: row.resultOf !== null,
     error: row.error,
     metadata: row.metadata,
     submittedBy: row.submittedBy !== null && seesUser(identity, row.submittedBy) ? { id: row.submittedBy } : null,
@@ -52,10 +57,16 @@ export function jobMapper(jobs: JobsService, identity: Identity): (row: JobRow) 
   });
 }
 
-export const hasResult = (row: JobRow): boolean => row.status === 'COMPLETED' && !row.isExpired;
+const hasResult = (row: JobRow): boolean => row.status === 'COMPLETED' && !row.isExpired;
 
-function toProgress({ status, percent, rowsFetched }: JobRow): JobProgress {
-  const runningPhase = rowsFetched > 0 ? 'FETCHING' : 'RUNNING';
-  const phase = status === 'PENDING' ? 'QUEUED' : status === 'RUNNING' ? runningPhase : status;
-  return { percent, phase, rowsScanned: null, rowsMatched: rowsFetched, exact: status === 'COMPLETED' };
+function toProgress({ status, percent, rowsFetched, phase, isExact, coveredSince, isPartial }: JobRow): JobProgress {
+  const phases = { PENDING: 'QUEUED', RUNNING: phase ?? 'RUNNING' };
+  return {
+    percent,
+    phase: phases[status as keyof typeof phases] ?? status,
+    rowsScanned: null,
+    rowsMatched: rowsFetched,
+    exact: status === 'RUNNING' ? isExact : status === 'COMPLETED' && !isPartial,
+    coveredSince: status === 'RUNNING' || isPartial ? coveredSince : null,
+  };
 }

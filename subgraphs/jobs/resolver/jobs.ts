@@ -15,15 +15,15 @@ import {
 import { mapAsyncIterable } from '../../../platform/async-iterable.js';
 import type { Cursors } from '../../../platform/cursor.js';
 import { Requires } from '../../../platform/graphql/access-rules.js';
-import { type Connection, Paged, toConnection } from '../../../platform/graphql/types.js';
+import { type Connection, Paged, PagedAs, toConnection } from '../../../platform/graphql/types.js';
 import type { Identity } from '../../../platform/identity.js';
 import { pageLimits, toPage, toPageRequest } from '../../../platform/paging.js';
 import { type GraphQLContext, identityOf, type Reference, subscribedByParts } from '../../../platform/subgraph.js';
-import type { JobsService } from '../service/jobs.js';
+import type { JobOrder, JobsService } from '../service/jobs.js';
 import { JobIdInput } from '../types/inputs.js';
 import { CancelledJob, Job, JobConnection, JobsArgs } from '../types/job.js';
 import { ResultArgs, ResultConnection } from '../types/results.js';
-import { hasResult, type JobNode, jobMapper } from './job-node.js';
+import { type JobNode, jobMapper } from './job-node.js';
 import { resultLimits, toResultConnection } from './result-page.js';
 
 @Resolver(() => Job)
@@ -50,27 +50,32 @@ export class JobsResolver {
   @Requires('jobs:read')
   @Query(() => JobConnection, {
     name: 'jobs',
-    description: 'The jobs of the organisation, newest first; 50 a page where no size is given, at most 200.',
+    description:
+      'The jobs of the organisation, newest first where nothing else is said; 50 a page where no size is given, at most 200.',
   })
   async listJobs(@Ctx() context: GraphQLContext, @Args(() => JobsArgs) args: JobsArgs): Promise<Connection<Job>> {
     const identity = identityOf(context);
-    const { status, userId, createdAfter, createdBefore } = args;
+    const { status, userId, createdAfter, createdBefore, language, priority } = args;
     const filters = {
       status: status ?? undefined,
       userId: userId ?? undefined,
       createdAfter: createdAfter ?? undefined,
       createdBefore: createdBefore ?? undefined,
+      language: language ?? undefined,
+      priority: priority ?? undefined,
     };
-    const cursor = { cursors: this.cursors, binding: { orgId: identity.orgId, list: 'jobs', filters } };
+    const order: JobOrder = { sort: args.sort ?? 'CREATED_AT', order: args.order ?? 'DESC' };
+    const binding = { orgId: identity.orgId, list: 'jobs', filters: { ...filters, ...order } };
+    const cursor = { cursors: this.cursors, binding };
     const request = toPageRequest(args, pageLimits, cursor);
-    const rows = await this.jobs.list(identity, filters, request);
+    const rows = await this.jobs.list(identity, filters, order, request);
     const page = await toPage(
       request,
       rows,
-      (row) => [row.createdAt, row.id],
+      (row) => [row.sortKey, row.id],
       async (position) => {
         const direction = request.direction === 'FORWARD' ? 'BACKWARD' : 'FORWARD';
-        return (await this.jobs.list(identity, filters, { direction, position, limit: 0 })).length > 0;
+        return (await this.jobs.list(identity, filters, order, { direction, position, limit: 0 })).length > 0;
       },
       cursor,
     );
@@ -90,6 +95,16 @@ export class JobsResolver {
     return { job: jobMapper(this.jobs, identity)(job), previousStatus, cancelledAt: job.completedAt! };
   }
 
+  @Requires('jobs:write')
+  @Mutation(() => Job, {
+    description:
+      'Completes a running job with the rows that it has found so far: `partial` is true then. Its query is stopped within a second. A job that is completed already answers as it is.',
+  })
+  async finalizeJob(@Ctx() context: GraphQLContext, @Arg('input', () => JobIdInput) { id }: JobIdInput): Promise<Job> {
+    const identity = identityOf(context);
+    return jobMapper(this.jobs, identity)(await this.jobs.finalize(identity, id));
+  }
+
   @Directive('@tag(name: "stream-state")')
   @Requires('jobs:read')
   @Subscription(() => Job, {
@@ -106,15 +121,15 @@ export class JobsResolver {
     return mapAsyncIterable(await this.jobs.watch(identity, id), (row) => jobMapper(this.jobs, identity)(row));
   }
 
-  @Paged(resultLimits, 'first')
+  @PagedAs(['edges', 'nodes', 'rows'], resultLimits, ['first'])
   @Requires('jobs:read')
   @FieldResolver(() => ResultConnection, {
     nullable: true,
     description:
-      'The rows of a completed job, each an object by column name; null where the job has no result, or not any more.',
+      'The rows of a completed job, with `partial` also those that a running job has so far. Null with an error where there are none: JOB_NOT_COMPLETED, JOB_FAILED, JOB_CANCELLED, RESULT_EXPIRED.',
   })
   async results(@Ctx() context: GraphQLContext, @Root() { row }: JobNode, @Args(() => ResultArgs) args: ResultArgs) {
-    return hasResult(row) ? toResultConnection(this.jobs, this.cursors, identityOf(context), row, args) : null;
+    return toResultConnection(this.jobs, this.cursors, identityOf(context), row, args);
   }
 
   /** The loader of Job entities. */

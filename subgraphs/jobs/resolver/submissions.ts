@@ -5,7 +5,7 @@ import { type GraphQLContext, identityOf } from '../../../platform/subgraph.js';
 import type { JobsService } from '../service/jobs.js';
 import type { QueryService } from '../service/queries.js';
 import type { SubmissionService } from '../service/submissions.js';
-import { SubmitJobInput } from '../types/inputs.js';
+import { SubmitJobInput, TouchJobInput } from '../types/inputs.js';
 import { Job } from '../types/job.js';
 import { CompleteQueryInput, EstimateQueryInput, QueryCompletion, QueryPlanReport } from '../types/query.js';
 import { jobMapper } from './job-node.js';
@@ -52,5 +52,17 @@ export class SubmissionsResolver {
   ): Promise<Job> {
     const identity = identityOf(context);
     return jobMapper(this.jobs, identity)(await this.submissions.submit(identity, input));
+  }
+
+  @Requires('jobs:write')
+  @Mutation(() => Job, {
+    description: 'Keeps a completed job’s result for longer: for a time from now, or as long as it is kept anyway.',
+  })
+  async touchJob(
+    @Ctx() context: GraphQLContext,
+    @Arg('input', () => TouchJobInput) { id, ttlSeconds }: TouchJobInput,
+  ): Promise<Job> {
+    const identity = identityOf(context);
+    return jobMapper(this.jobs, identity)(await this.jobs.touch(identity, id, ttlSeconds ?? undefined));
   }
 }

@@ -52,3 +52,10 @@ export function checkInteger(value: number, min: number, max: number, argument: 
   if (value >= min && value <= max) return value;
   return fail('BAD_USER_INPUT', `"${argument}" is ${value}; it takes ${min} to ${max}.`, { argument, min, max });
 }
+
+const minTtlSeconds = 60;
+const maxTtlSeconds = 2_592_000;
+
+/** How long a result is kept. @throws BAD_USER_INPUT */
+export const checkTtl = (seconds: number, argument: string): number =>
+  checkInteger(seconds, minTtlSeconds, maxTtlSeconds, argument);

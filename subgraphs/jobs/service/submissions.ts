@@ -7,54 +7,76 @@ import { fail } from '../../../platform/errors.js';
 import type { Identity } from '../../../platform/identity.js';
 import { isNestedTooDeeply, maxNesting } from '../../../platform/storable.js';
 import { checkQuery, type Engines, prepareQuery } from '../../../query/index.js';
+import { CallbackAddresses } from '../callbacks/addresses.js';
+import type { PoolBells } from '../rings.js';
 import { isTerminal } from '../states.js';
-import type { JobPriority, JobRow, JobsStore, NewJob } from '../store/jobs.js';
+import type { JobPriority, JobRow } from '../store/jobs.js';
+import type { NewJob, SubmissionStore } from '../store/submissions.js';
 import type { JobsService } from './jobs.js';
-import { aboutInput, checkInteger, type QueryText, toQuery } from './query-text.js';
+import { aboutInput, checkInteger, checkTtl, type QueryText, toQuery } from './query-text.js';
+import { reuseOf } from './reuse.js';
 
 export interface Submission extends QueryText {
   priority?: JobPriority | null;
   timeoutMs?: number | null;
   metadata?: unknown;
+  callbackUrl?: string | null;
   idempotencyKey?: string | null;
   waitMs?: number | null;
+  maxResultAgeSeconds?: number | null;
+  resultTtlSeconds?: number | null;
+  cancelUnaskedSeconds?: number | null;
 }
+
+/** A job as it is asked for, before its query was looked at. */
+type Request = Omit<NewJob, 'reuse'>;
 
 const maxTimeoutMs = 3_600_000;
 const maxWaitMs = 30_000;
 /** Kept back from the request's deadline for the answer itself. */
 const answerMs = 500;
 const maxMetadataBytes = 16_384;
+const maxResultAgeSeconds = 86_400;
+const defaultResultTtlSeconds = 86_400;
+/** Whoever watches asks every two seconds; with less than this, a request that is late would cancel the job. */
+const minUnaskedSeconds = 10;
+const maxUnaskedSeconds = 86_400;
 
 export class SubmissionService {
+  readonly #callbacks: CallbackAddresses;
+
   constructor(
-    private readonly store: JobsStore,
+    private readonly store: SubmissionStore,
     private readonly jobs: JobsService,
     private readonly engines: Engines,
+    private readonly bells: PoolBells,
     private readonly clock: Clock,
-    private readonly config: Pick<Config, 'queryTimeoutMs'>,
-  ) {}
+    private readonly config: Pick<Config, 'queryTimeoutMs' | 'callbackAllowedAddresses'>,
+  ) {
+    this.#callbacks = new CallbackAddresses(config.callbackAllowedAddresses);
+  }
 
   /**
-   * Checks the query and stores the job; workers hear of it by themselves. A repeated idempotency key answers with the
-   * job that the first one made.
-   * @throws QUERY_* with the place in the text, CONFLICT for another query under a used key, QUOTA_EXCEEDED; nothing is
-   * stored then
+   * Checks the query and stores the job; workers hear of it by themselves. Where an equal query has a result that is as
+   * good as a new one, the job is completed with it at once. A repeated idempotency key answers with the job that the
+   * first one made.
+   * @throws QUERY_* with the place in the text, INVALID_TIMEOUT, METADATA_TOO_LARGE, CALLBACK_NOT_ALLOWED, BAD_USER_INPUT,
+   * IDEMPOTENCY_KEY_REUSED for another request under a used key, QUOTA_EXCEEDED; nothing is stored then
    */
   async submit(identity: Identity, submission: Submission): Promise<JobRow> {
     const waitMs = checkInteger(submission.waitMs ?? 0, 0, maxWaitMs, 'input.waitMs');
-    const job = toNewJob(identity, submission, this.config.queryTimeoutMs);
-    const stored = (await this.#findEqual(identity, job)) ?? (await this.#checkAndStore(identity, job));
+    const request = toRequest(identity, submission, this.config.queryTimeoutMs, this.#callbacks);
+    const stored = (await this.#findEqual(identity, request)) ?? (await this.#checkAndStore(identity, request));
     if (waitMs === 0 || isTerminal(stored.status)) return stored;
     return this.#waitForEnd(identity, stored, waitMs);
   }
 
   /** The job that an earlier submission with the same key made. */
-  async #findEqual(identity: Identity, job: NewJob): Promise<JobRow | undefined> {
-    if (job.idempotencyKey === null) return undefined;
-    const found = await this.store.findByIdempotencyKey(identity, job.idempotencyKey);
-    if (found && !found.fingerprint.equals(job.fingerprint)) {
-      fail('CONFLICT', 'This idempotency key belongs to a job with another request. Use a new key.', {
+  async #findEqual(identity: Identity, { idempotencyKey, fingerprint }: Request): Promise<JobRow | undefined> {
+    if (idempotencyKey === null) return undefined;
+    const found = await this.store.findByIdempotencyKey(identity, idempotencyKey);
+    if (found && !found.fingerprint.equals(fingerprint)) {
+      fail('IDEMPOTENCY_KEY_REUSED', 'This idempotency key belongs to a job with another request. Use a new key.', {
         argument: 'input.idempotencyKey',
         jobId: found.id,
       });
@@ -62,14 +84,21 @@ export class SubmissionService {
     return found;
   }
 
-  async #checkAndStore(identity: Identity, job: NewJob): Promise<JobRow> {
-    await aboutInput(async () => {
-      const query = await prepareQuery({ ...job, text: job.query, dataset: job.dataset ?? undefined, datasets });
+  async #checkAndStore(identity: Identity, request: Request): Promise<JobRow> {
+    const { language, query: text, dataset, range } = request;
+    const prepared = await aboutInput(async () => {
+      const query = await prepareQuery({ language, text, range, dataset: dataset ?? undefined, datasets });
       await checkQuery(this.engines, query, { orgId: identity.orgId });
+      return query;
     });
-    const stored = await this.store.insert(identity, job);
+    const reuse = reuseOf(identity, request, prepared, this.clock.now());
+    const stored = await this.store.insert(identity, { ...request, reuse });
     // Another submission with the same key was stored in the meantime.
-    return stored ?? (await this.#findEqual(identity, job))!;
+    if (stored === undefined) return (await this.#findEqual(identity, request))!;
+    const { job, pool } = stored;
+    this.jobs.tellOfNew(identity);
+    if (!isTerminal(job.status)) this.bells.ring(pool, { orgId: identity.orgId, jobId: job.id });
+    return job;
   }
 
   /** The job at its end, or as it is when the time is over. */
@@ -87,35 +116,66 @@ export class SubmissionService {
   }
 }
 
-function toNewJob(identity: Identity, submission: Submission, defaultTimeoutMs: number): NewJob {
-  const { priority, timeoutMs, metadata = null, idempotencyKey = null } = submission;
-  if (idempotencyKey !== null && !/^\P{C}{1,200}$/u.test(idempotencyKey)) {
-    fail('BAD_USER_INPUT', '"input.idempotencyKey" takes 1 to 200 printable characters.', {
-      argument: 'input.idempotencyKey',
-    });
-  }
+function toRequest(
+  identity: Identity,
+  submission: Submission,
+  defaultTimeoutMs: number,
+  callbacks: CallbackAddresses,
+): Request {
+  const request = {
+    ...toQuery(submission),
+    priority: submission.priority ?? 'NORMAL',
+    timeoutMs: checkTimeout(submission.timeoutMs ?? defaultTimeoutMs),
+    metadata: checkMetadata(submission.metadata ?? null),
+    callbackUrl: optional(submission.callbackUrl, (url) => callbacks.checkUrl(url)),
+    maxResultAgeSeconds: optional(submission.maxResultAgeSeconds, (age) =>
+      checkInteger(age, 0, maxResultAgeSeconds, 'input.maxResultAgeSeconds'),
+    ),
+    resultTtlSeconds: checkTtl(submission.resultTtlSeconds ?? defaultResultTtlSeconds, 'input.resultTtlSeconds'),
+    cancelUnaskedSeconds: optional(submission.cancelUnaskedSeconds, (seconds) =>
+      checkInteger(seconds, minUnaskedSeconds, maxUnaskedSeconds, 'input.cancelUnaskedSeconds'),
+    ),
+  } as const;
+  return {
+    ...request,
+    submittedBy: identity.subject.userId ?? null,
+    idempotencyKey: checkIdempotencyKey(submission.idempotencyKey ?? null),
+    // All of what changes the job, and nothing else: how long a caller waits for it does not.
+    fingerprint: createHash('sha256').update(JSON.stringify(request)).digest(),
+  };
+}
+
+const optional = <T>(value: T | null | undefined, check: (value: T) => T): T | null =>
+  value == null ? null : check(value);
+
+function checkTimeout(timeoutMs: number): number {
+  if (timeoutMs >= 1 && timeoutMs <= maxTimeoutMs) return timeoutMs;
+  return fail('INVALID_TIMEOUT', `"input.timeoutMs" is ${timeoutMs}; it takes 1 to ${maxTimeoutMs}.`, {
+    argument: 'input.timeoutMs',
+    min: 1,
+    max: maxTimeoutMs,
+  });
+}
+
+function checkMetadata(metadata: unknown): unknown {
   if (isNestedTooDeeply(metadata)) {
     fail('BAD_USER_INPUT', `"input.metadata" takes at most ${maxNesting} levels of lists and objects.`, {
       argument: 'input.metadata',
     });
   }
-  const metadataBytes = Buffer.byteLength(JSON.stringify(metadata));
-  if (metadataBytes > maxMetadataBytes) {
-    fail('PAYLOAD_TOO_LARGE', `"input.metadata" is ${metadataBytes} bytes as JSON; it takes ${maxMetadataBytes}.`, {
+  const bytes = Buffer.byteLength(JSON.stringify(metadata));
+  if (bytes > maxMetadataBytes) {
+    fail('METADATA_TOO_LARGE', `"input.metadata" is ${bytes} bytes as JSON; it takes ${maxMetadataBytes}.`, {
       argument: 'input.metadata',
       limit: maxMetadataBytes,
     });
   }
-  const request = {
-    ...toQuery(submission),
-    priority: priority ?? 'NORMAL',
-    timeoutMs: checkInteger(timeoutMs ?? defaultTimeoutMs, 1, maxTimeoutMs, 'input.timeoutMs'),
-    metadata,
-  } as const;
-  return {
-    ...request,
-    submittedBy: identity.subject.userId ?? null,
-    idempotencyKey,
-    fingerprint: createHash('sha256').update(JSON.stringify(request)).digest(),
-  };
+  return metadata;
+}
+
+function checkIdempotencyKey(key: string | null): string | null {
+  if (key === null || /^\P{C}{1,200}$/u.test(key)) return key;
+  return fail('BAD_USER_INPUT', '"input.idempotencyKey" takes 1 to 200 printable characters.', {
+    argument: 'input.idempotencyKey',
+  });
 }

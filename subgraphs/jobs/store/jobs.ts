@@ -1,12 +1,12 @@
 /** The jobs' rows as callers see them. Every statement runs inside the caller's organisation. */
 import type { Identity } from '../../../platform/identity.js';
-import { emit } from '../../../platform/outbox.js';
 import type { CappedCount, PageRequest } from '../../../platform/paging.js';
 import { countRows } from '../../../platform/postgres/count.js';
 import type { Postgres, Tx } from '../../../platform/postgres/postgres.js';
-import { type QuotaUse, readUse, requireRoom, withQuotas } from '../../../platform/quotas.js';
-import type { ResultColumn, SearchSummary, TimeRange } from '../../../query/index.js';
+import { type QuotaUse, readUse } from '../../../platform/quotas.js';
+import type { QueryReport, ResultColumn, SearchSummary } from '../../../query/index.js';
 import { type JobStatus, step } from '../states.js';
+import { filterParameters, type JobFilters, type JobOrder, matches, pageStatement } from './list.js';
 
 export type JobPriority = 'LOW' | 'NORMAL' | 'HIGH';
 export type JobLanguage = 'SQL' | 'KQL' | 'LINQ' | 'OPENSEARCH';
@@ -67,6 +67,8 @@ export interface JobRow {
   isPartial: boolean;
   /** The job whose rows are this one's result; null for its own. */
   resultOf: string | null;
+  /** Whether it is cancelled once nobody asks for it, and nobody has for a second. */
+  isUnasked: boolean;
 }
 
 /** What a running attempt does: it plans, waits for the first rows, takes rows in, or puts slices of time together. */
@@ -78,31 +80,24 @@ export interface Rendering {
   properties: Record<string, string>;
 }
 
-export interface NewJob {
-  language: JobLanguage;
-  query: string;
-  dataset: string | null;
-  range: TimeRange;
-  priority: JobPriority;
-  timeoutMs: number;
-  metadata: unknown;
-  submittedBy: string | null;
-  idempotencyKey: string | null;
-  /** Equal for equal requests. */
-  fingerprint: Buffer;
+/** A job in a list. */
+export interface ListedJob extends JobRow {
+  /** The value that the list is sorted by. */
+  sortKey: string;
 }
 
-/** Which jobs a list has; undefined is no condition. */
-export interface JobFilters {
-  status?: JobStatus | undefined;
-  userId?: string | undefined;
-  /** At or after. */
-  createdAfter?: string | undefined;
-  /** Before. */
-  createdBefore?: string | undefined;
+/** How fast the organisation's jobs go. */
+export interface Pace {
+  /** The median time of its latest completed jobs; null before the first one. */
+  medianMs: number | null;
+  /** How many of its jobs run. */
+  running: number;
 }
 
-const jobColumns = `
+/** Whether it matters that somebody asks for a job. */
+const isAskedFor = `cancel_unasked_seconds IS NOT NULL AND status IN (${step('cancel').from})`;
+
+export const jobColumns = `
   id, status, language, query, priority, metadata, submitted_by AS "submittedBy", created_at AS "createdAt",
   updated_at AS "updatedAt", started_at AS "startedAt", completed_at AS "completedAt", expires_at AS "expiresAt",
   coalesce(expires_at <= now(), false) AS "isExpired",
@@ -110,18 +105,8 @@ const jobColumns = `
   attempt, percent, rows_fetched AS "rowsFetched", columns, render, search, error,
   dataset, range_from AS "rangeFrom", range_to AS "rangeTo", timeout_ms AS "timeoutMs", callback_url AS "callbackUrl",
   result_ttl_seconds AS "resultTtlSeconds", cancel_unasked_seconds AS "cancelUnaskedSeconds", phase, is_exact AS "isExact",
-  covered_since AS "coveredSince", revision, is_partial AS "isPartial", result_of AS "resultOf"`;
-
-const matches = `
-  ($1::text IS NULL OR status = $1) AND ($2::uuid IS NULL OR submitted_by = $2)
-  AND ($3::timestamptz IS NULL OR created_at >= $3) AND ($4::timestamptz IS NULL OR created_at < $4)`;
-
-const filterParameters = ({ status, userId, createdAfter, createdBefore }: JobFilters): unknown[] => [
-  status,
-  userId,
-  createdAfter,
-  createdBefore,
-];
+  covered_since AS "coveredSince", revision, is_partial AS "isPartial", result_of AS "resultOf",
+  (${isAskedFor} AND asked_at < now() - interval '1 second') AS "isUnasked"`;
 
 /** The order of the organisation's queue. */
 export const mostUrgentFirst = 'priority DESC, created_at, id';
@@ -135,70 +120,30 @@ export type JobsQuota = keyof typeof counted;
 /** How many of the latest completed jobs tell how long the next one will take. */
 const sampleSize = 50;
 
+/** So many places are counted one by one; of more jobs the whole queue is numbered once. */
+const maxCounted = 8;
+const countedQueue = `
+  SELECT id, (1 + (SELECT count(*) FROM jobs ahead WHERE ahead.status = 'PENDING' AND ahead.priority > job.priority)
+                + (SELECT count(*) FROM jobs ahead WHERE ahead.status = 'PENDING' AND ahead.priority = job.priority
+                      AND (ahead.created_at, ahead.id) < (job.created_at, job.id)))::int AS position
+    FROM jobs job WHERE id = ANY($1::uuid[]) AND status = 'PENDING'`;
+const numberedQueue = `
+  SELECT id, position FROM (
+    SELECT id, row_number() OVER (ORDER BY ${mostUrgentFirst})::int AS position FROM jobs WHERE status = 'PENDING'
+  ) AS queue WHERE id = ANY($1::uuid[])`;
+
 export class JobsStore {
   constructor(readonly postgres: Postgres) {}
 
-  /**
-   * Stores a job and tells the workers, both or neither.
-   * @returns undefined when the idempotency key is taken
-   * @throws QUOTA_EXCEEDED where there is no room for any result
-   */
-  async insert(identity: Identity, job: NewJob): Promise<JobRow | undefined> {
-    return withQuotas(this.postgres, identity, async (tx) => {
-      requireRoom('jobs', await readUse(tx, 'resultBytes', keptResultBytes), 1);
-      const [row] = await tx.query<JobRow>(
-        `INSERT INTO jobs (org_id, language, query, priority, timeout_ms, metadata, submitted_by, idempotency_key, fingerprint,
-                           dataset, range_from, range_to)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
-         ON CONFLICT (org_id, idempotency_key) DO NOTHING RETURNING ${jobColumns}`,
-        [
-          identity.orgId,
-          job.language,
-          job.query,
-          job.priority,
-          job.timeoutMs,
-          job.metadata == null ? null : JSON.stringify(job.metadata),
-          job.submittedBy,
-          job.idempotencyKey,
-          job.fingerprint,
-          job.dataset,
-          job.range.from ?? null,
-          job.range.to ?? null,
-        ],
-      );
-      if (row) await emit(tx, identity.orgId, 'jobs.submitted', { jobId: row.id, priority: job.priority });
-      return row;
-    });
-  }
-
-  async findByIdempotencyKey(identity: Identity, key: string): Promise<(JobRow & { fingerprint: Buffer }) | undefined> {
-    const [row] = await this.#read(identity, (tx) =>
-      tx.query<JobRow & { fingerprint: Buffer }>(
-        `SELECT ${jobColumns}, fingerprint FROM jobs WHERE idempotency_key = $1`,
-        [key],
-      ),
-    );
-    return row;
-  }
-
   async find(identity: Identity, ids: readonly string[]): Promise<JobRow[]> {
-    return this.#read(identity, (tx) =>
-      tx.query<JobRow>(`SELECT ${jobColumns} FROM jobs WHERE id = ANY($1::uuid[])`, [ids]),
-    );
+    const sql = `SELECT ${jobColumns} FROM jobs WHERE id = ANY($1::uuid[])`;
+    return this.postgres.queryAsOrg(identity, sql, [ids], { readOnly: true });
   }
 
-  /** Newest first; BACKWARD reads the other way. */
-  async list(identity: Identity, filters: JobFilters, page: PageRequest): Promise<JobRow[]> {
-    const [comparison, order] = page.direction === 'FORWARD' ? ['<', 'DESC'] : ['>', 'ASC'];
-    const [createdAt, id] = page.position ?? [null, null];
-    return this.#read(identity, (tx) =>
-      tx.query<JobRow>(
-        `SELECT ${jobColumns} FROM jobs WHERE ${matches}
-            AND ($5::timestamptz IS NULL OR (created_at, id) ${comparison} ($5::timestamptz, $6::uuid))
-          ORDER BY created_at ${order}, id ${order} LIMIT $7`,
-        [...filterParameters(filters), createdAt, id, page.limit + 1],
-      ),
-    );
+  /** In the order that is asked for; BACKWARD reads the other way. */
+  async list(identity: Identity, filters: JobFilters, order: JobOrder, page: PageRequest): Promise<ListedJob[]> {
+    const { sql, parameters } = pageStatement(jobColumns, filters, order, page);
+    return this.#read(identity, (tx) => tx.query<ListedJob>(sql, parameters));
   }
 
   async count(identity: Identity, filters: JobFilters): Promise<CappedCount> {
@@ -208,46 +153,93 @@ export class JobsStore {
   /** The places of pending jobs in their organisation's queue, from 1; jobs that do not wait are left out. */
   async queuePositions(identity: Identity, ids: readonly string[]): Promise<Map<string, number>> {
     const rows = await this.#read(identity, (tx) =>
-      tx.query<{ id: string; position: number }>(
-        `SELECT id, position FROM (
-           SELECT id, row_number() OVER (ORDER BY ${mostUrgentFirst})::int AS position
-             FROM jobs WHERE status = 'PENDING'
-         ) AS queue WHERE id = ANY($1::uuid[])`,
-        [ids],
-      ),
+      tx.query<{ id: string; position: number }>(ids.length > maxCounted ? numberedQueue : countedQueue, [ids]),
     );
     return new Map(rows.map(({ id, position }) => [id, position]));
   }
 
-  /** The median time of the organisation's latest completed jobs; null before the first one. */
-  async medianExecutionMs(identity: Identity): Promise<number | null> {
+  async pace(identity: Identity): Promise<Pace> {
     const [row] = await this.#read(identity, (tx) =>
-      tx.query<{ median: number | null }>(
-        `SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY ms)::int AS median FROM (
-           SELECT extract(epoch FROM completed_at - started_at)::float8 * 1000 AS ms
-             FROM jobs WHERE status = 'COMPLETED' ORDER BY created_at DESC LIMIT ${sampleSize}
-         ) AS latest`,
+      tx.query<Pace>(
+        // Of the latest jobs those that ran: others were answered by an old result.
+        `SELECT (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY ms)::int FROM (
+                   SELECT extract(epoch FROM completed_at - started_at)::float8 * 1000 AS ms FROM (
+                     SELECT * FROM jobs WHERE status = 'COMPLETED' ORDER BY created_at DESC LIMIT ${10 * sampleSize}
+                   ) AS latest WHERE result_of IS NULL LIMIT ${sampleSize}
+                 ) AS sample) AS "medianMs",
+                (${runningJobs})::int AS running`,
       ),
     );
-    return row!.median;
+    return row!;
+  }
+
+  /** Notes that somebody asks for these jobs, where they are cancelled once nobody does. */
+  async noteAsked(identity: Identity, ids: readonly string[]): Promise<void> {
+    await this.postgres.withOrg(identity, (tx) =>
+      tx.query(`UPDATE jobs SET asked_at = clock_timestamp() WHERE id = ANY($1::uuid[]) AND ${isAskedFor}`, [ids]),
+    );
+  }
+
+  /**
+   * Keeps a result for so long from now, or for longer where it is kept for longer anyway.
+   * @param ttlSeconds undefined for what was said when the job was submitted
+   * @returns undefined where there is no result
+   */
+  async prolong(identity: Identity, id: string, ttlSeconds: number | undefined): Promise<JobRow | undefined> {
+    const [row] = await this.postgres.withOrg(identity, (tx) =>
+      tx.query<JobRow>(
+        `UPDATE jobs SET expires_at = greatest(expires_at, now() + coalesce($2, result_ttl_seconds) * interval '1 second')
+          WHERE id = $1 AND status = 'COMPLETED' AND expires_at > now() AND purged_at IS NULL RETURNING ${jobColumns}`,
+        [id, ttlSeconds],
+      ),
+    );
+    return row;
   }
 
   /** Cancels a job that has not ended. @returns undefined when there is none, or it has ended */
   async cancel(identity: Identity, id: string): Promise<{ job: JobRow; previousStatus: JobStatus } | undefined> {
     const { from, to } = step('cancel');
     return this.postgres.withOrg(identity, async (tx) => {
-      const [row] = await tx.query<JobRow & { previousStatus: JobStatus }>(
-        `UPDATE jobs SET status = ${to}, completed_at = clock_timestamp(), updated_at = clock_timestamp(),
-                         lease_until = NULL, worker_id = NULL, result_bytes = 0
-          WHERE id = $1 AND status IN (${from}) RETURNING old.status AS "previousStatus", ${jobColumns}`,
+      // Locked first: the `old` of RETURNING is out of date where the UPDATE waits for somebody else's.
+      const [locked] = await tx.query<{ status: JobStatus }>(
+        `SELECT status FROM jobs WHERE id = $1 AND status IN (${from}) FOR UPDATE`,
         [id],
       );
-      if (!row) return undefined;
+      if (!locked) return undefined;
+      const [job] = await tx.query<JobRow>(
+        `UPDATE jobs SET status = ${to}, completed_at = clock_timestamp(), updated_at = clock_timestamp(), phase = NULL,
+                         lease_until = NULL, worker_id = NULL, result_bytes = 0
+          WHERE id = $1 RETURNING ${jobColumns}`,
+        [id],
+      );
       // The row's lock is held: its worker can add no further chunk.
       await tx.query('DELETE FROM job_results WHERE job_id = $1', [id]);
-      const { previousStatus, ...job } = row;
-      return { job, previousStatus };
+      return { job: job!, previousStatus: locked.status };
     });
+  }
+
+  /** Completes a running job with the rows that are stored. @returns undefined when there is none, or it does not run */
+  async finalize(identity: Identity, id: string): Promise<JobRow | undefined> {
+    const { from, to } = step('finalize');
+    return this.postgres.withOrg(identity, async (tx) => {
+      const [row] = await tx.query<JobRow>(
+        `UPDATE jobs SET status = ${to}, is_partial = true, percent = 100, phase = NULL, columns = coalesce(columns, '[]'),
+                         completed_at = clock_timestamp(), updated_at = clock_timestamp(),
+                         expires_at = clock_timestamp() + result_ttl_seconds * interval '1 second',
+                         lease_until = NULL, worker_id = NULL
+          WHERE id = $1 AND status IN (${from}) RETURNING ${jobColumns}`,
+        [id],
+      );
+      return row;
+    });
+  }
+
+  /** How a slow job's query ran; null where that was not kept. */
+  async keptPlan(identity: Identity, id: string): Promise<QueryReport | null> {
+    const [row] = await this.#read(identity, (tx) =>
+      tx.query<{ plan: QueryReport | null }>('SELECT plan FROM jobs WHERE id = $1', [id]),
+    );
+    return row?.plan ?? null;
   }
 
   /** What the organisation uses of a quota. */

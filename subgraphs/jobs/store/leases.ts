@@ -2,41 +2,46 @@
  * What a worker writes. A claim makes the attempt's number; every later write carries it and does nothing when the job
  * has gone on without this worker: cancelled, or handed to another one after the lease ran out.
  */
+
+import { Batching } from '../../../platform/batching.js';
+import { HarborwatchError } from '../../../platform/errors.js';
 import { type Identity, systemIdentity } from '../../../platform/identity.js';
 import type { Postgres, Tx } from '../../../platform/postgres/postgres.js';
-import { fits, lockQuota, noteUse, readUse, requireRoom, withQuotas } from '../../../platform/quotas.js';
-import type { ResultColumn, SearchSummary } from '../../../query/index.js';
+import { noteUse, type QuotaUse, readUse, requireRoom, withQuotas } from '../../../platform/quotas.js';
+import { RecentUse } from '../../../platform/recent-use.js';
+import {
+  type AttemptRef,
+  type ClaimedAttempt,
+  claimJobs,
+  completeJobs,
+  renewLeases,
+  type WholeResult,
+} from '../../../platform/system/dispatch.js';
+import type { QueryReport, ResultColumn, SearchSummary } from '../../../query/index.js';
 import { type JobEvent, step } from '../states.js';
 import {
   type JobFailure,
   type JobLanguage,
   keptResultBytes,
-  mostUrgentFirst,
   type Rendering,
+  type RunPhase,
   runningJobs,
 } from './jobs.js';
 
 /** How long a worker may be silent before its jobs are given to others. */
 export const leaseSeconds = 30;
-/** How long results are kept. */
-export const resultHours = 24;
 /** How long a job that was handed back waits, so that trouble that passes does not use up its attempts. */
 const pauseSeconds = 2;
 
-/** The right to write to one attempt of a job. */
-export interface Lease {
-  orgId: string;
-  jobId: string;
-  attempt: number;
-}
+/** The most leases that are renewed, and jobs that are ended, by one statement. */
+const maxRenewals = 500;
+const maxCompletions = 64;
 
-export interface ClaimedJob extends Lease {
+/** The right to write to one attempt of a job. */
+export type Lease = AttemptRef;
+
+export interface ClaimedJob extends ClaimedAttempt {
   language: JobLanguage;
-  query: string;
-  dataset: string | null;
-  rangeFrom: string | null;
-  rangeTo: string | null;
-  timeoutMs: number;
 }
 
 /** What a job ends with, beside its rows. */
@@ -57,67 +62,89 @@ export interface Chunk {
   data: Buffer;
 }
 
+/** How far an attempt is. */
 export interface Progress {
   percent: number;
+  /** The rows that are stored. */
   rowsFetched: number;
+  phase: RunPhase;
+  /** Whether `percent` is a measure, and no guess. */
+  isExact: boolean;
+  /** The rows are of all events at or after this moment; null where that cannot be said. */
+  coveredSince: string | null;
+  /** Undefined while they are not known. */
+  columns: ResultColumn[] | undefined;
 }
 
 const identityOf = ({ orgId }: { orgId: string }): Identity => systemIdentity(orgId, 'jobs');
 
 const leaseEnd = `clock_timestamp() + interval '${leaseSeconds} seconds'`;
 const held = `id = $1 AND attempt = $2 AND status = 'RUNNING'`;
-const endLease = 'lease_until = NULL, worker_id = NULL, updated_at = clock_timestamp()';
+const progressed = `lease_until = ${leaseEnd}, updated_at = clock_timestamp(), percent = greatest(percent, $3), rows_fetched = $4,
+  phase = $5, is_exact = $6, covered_since = $7, columns = coalesce($8, columns)`;
+const progressParameters = ({ percent, rowsFetched, phase, isExact, coveredSince, columns }: Progress): unknown[] => [
+  percent,
+  rowsFetched,
+  phase,
+  isExact,
+  coveredSince,
+  columns && JSON.stringify(columns),
+];
+const endLease = 'lease_until = NULL, worker_id = NULL, phase = NULL, updated_at = clock_timestamp()';
 
 export class LeaseStore {
-  constructor(readonly postgres: Postgres) {}
+  readonly #renewals: Batching<Lease, boolean>;
+  readonly #completions: Batching<WholeResult, boolean>;
+  readonly #resultUse = new RecentUse();
+  /** Which organisations were told that they use much of their quota of running jobs, until the memory fades. */
+  readonly #toldOfRunning = new Map<string, number>();
 
-  /**
-   * Begins an attempt of the job, or of one that waits and comes before it in the organisation: the most urgent, the
-   * oldest among equals. So none is passed over that had to wait for the quota.
-   * @returns undefined when none waits, or as many run already as the organisation's quota admits
-   */
-  async claim(orgId: string, jobId: string, workerId: string): Promise<ClaimedJob | undefined> {
-    const { from, to } = step('claim');
-    const identity = identityOf({ orgId });
-    return this.postgres.withOrg(identity, async (tx) => {
-      await lockQuota(tx, orgId, 'runningJobs');
-      const use = await readUse(tx, 'runningJobs', runningJobs);
-      if (!fits(use, 1)) return undefined;
-      const [row] = await tx.query<Omit<ClaimedJob, 'orgId'>>(
-        `UPDATE jobs SET status = ${to}, attempt = attempt + 1, worker_id = $2, lease_until = ${leaseEnd}, started_at = clock_timestamp(),
-                         updated_at = clock_timestamp(), percent = 0, rows_fetched = 0, result_bytes = 0
-          WHERE id = (SELECT id FROM jobs
-                       WHERE status IN (${from})
-                         AND (id = $1 OR attempt = 0 OR updated_at < clock_timestamp() - interval '${pauseSeconds} seconds')
-                       ORDER BY ${mostUrgentFirst} LIMIT 1 FOR UPDATE SKIP LOCKED)
-          RETURNING id AS "jobId", attempt, language, query, timeout_ms AS "timeoutMs", dataset,
-                    range_from AS "rangeFrom", range_to AS "rangeTo"`,
-        [jobId, workerId],
-      );
-      if (!row) return undefined;
-      if (row.attempt > 1) await deleteChunks(tx, row.jobId);
-      await noteUse(tx, identity, 'jobs', use, 1);
-      return { orgId, ...row };
-    });
+  constructor(readonly postgres: Postgres) {
+    this.#renewals = new Batching((leases) => renewLeases(postgres, leases, leaseSeconds), maxRenewals);
+    this.#completions = new Batching((results) => this.#completeAll(results), maxCompletions);
+  }
+
+  /** Begins attempts at up to `count` jobs of the pool's organisations: see claimJobs. */
+  async claim(pool: string, workerId: string, count: number): Promise<ClaimedJob[]> {
+    const options = { pool, workerId, count, leaseSeconds, pauseSeconds, step: step('claim') };
+    const jobs = (await claimJobs(this.postgres, options)) as ClaimedJob[];
+    await this.#noteRunning(jobs);
+    return jobs;
   }
 
   /** Renews the lease. @returns false when it is lost */
-  async renew(lease: Lease): Promise<boolean> {
-    return this.#fenced(lease, `lease_until = ${leaseEnd}`);
+  renew(lease: Lease): Promise<boolean> {
+    return this.#renewals.add(lease);
   }
 
   /**
-   * Adds rows to the result, tells the progress and renews the lease.
+   * Adds rows to the result where there are any, tells the progress and renews the lease.
    * @returns false when the lease is lost
    * @throws QUOTA_EXCEEDED where the organisation's results would be too large together; nothing is added then
    */
-  async append(lease: Lease, chunk: Chunk, progress: Progress): Promise<boolean> {
+  async append(lease: Lease, chunk: Chunk | undefined, progress: Progress): Promise<boolean> {
+    const set = `${progressed}, result_bytes = result_bytes + $9`;
     return this.#fenced(
       lease,
-      `lease_until = ${leaseEnd}, updated_at = clock_timestamp(), percent = greatest(percent, $3), rows_fetched = $4,
-       result_bytes = result_bytes + $5`,
-      [progress.percent, progress.rowsFetched, chunk.jsonBytes],
-      (tx) => insertChunk(tx, lease, chunk),
+      set,
+      [...progressParameters(progress), chunk?.jsonBytes ?? 0],
+      async (tx) => chunk && insertChunks(tx, lease, [chunk]),
+    );
+  }
+
+  /** Puts rows in the place of those that the attempt has stored; else as append. */
+  async replace(lease: Lease, chunks: readonly Chunk[], progress: Progress): Promise<boolean> {
+    const set = `${progressed}, result_bytes = $9, revision = revision + 1`;
+    return this.#fenced(lease, set, [...progressParameters(progress), jsonBytesOf(chunks)], async (tx) => {
+      await deleteChunks(tx, lease.jobId);
+      await insertChunks(tx, lease, chunks);
+    });
+  }
+
+  /** Keeps how the attempt's query ran, whatever became of the job since; watchers are not told. */
+  async storePlan({ orgId, jobId, attempt }: Lease, report: QueryReport): Promise<void> {
+    await this.postgres.withOrg(identityOf({ orgId }), (tx) =>
+      tx.query('UPDATE jobs SET plan = $3 WHERE id = $1 AND attempt = $2', [jobId, attempt, JSON.stringify(report)]),
     );
   }
 
@@ -128,11 +155,21 @@ export class LeaseStore {
    */
   async complete(lease: Lease, result: JobResult, last: Chunk | undefined): Promise<boolean> {
     const { columns, rowCount, render, search } = result;
+    if (last === undefined || this.#resultUse.take(lease.orgId, last.jsonBytes)) {
+      return this.#completions.add({
+        ...lease,
+        columns: JSON.stringify(columns),
+        rowCount,
+        render: render === undefined ? null : JSON.stringify(render),
+        search: search === undefined ? null : JSON.stringify(search),
+        chunk: last ?? null,
+      });
+    }
     return this.#step(
       'complete',
       lease,
-      `columns = $3, rows_fetched = $4, percent = 100, result_bytes = result_bytes + $5, render = $6, search = $7, completed_at = clock_timestamp(),
-       expires_at = clock_timestamp() + interval '${resultHours} hours'`,
+      `columns = $3, rows_fetched = $4, percent = 100, is_exact = true, covered_since = NULL, result_bytes = result_bytes + $5, render = $6, search = $7, completed_at = clock_timestamp(),
+       expires_at = clock_timestamp() + result_ttl_seconds * interval '1 second'`,
       [
         JSON.stringify(columns),
         rowCount,
@@ -140,7 +177,7 @@ export class LeaseStore {
         render && JSON.stringify(render),
         search && JSON.stringify(search),
       ],
-      async (tx) => last && insertChunk(tx, lease, last),
+      async (tx) => this.#resultUse.note(lease.orgId, await insertChunks(tx, lease, [last])),
     );
   }
 
@@ -154,6 +191,36 @@ export class LeaseStore {
   async release(lease: Lease): Promise<boolean> {
     const set = 'percent = 0, rows_fetched = 0, result_bytes = 0';
     return this.#step('release', lease, set, [], (tx) => deleteChunks(tx, lease.jobId));
+  }
+
+  /** One result that cannot be stored fails alone. */
+  async #completeAll(results: WholeResult[]): Promise<(boolean | Promise<boolean>)[]> {
+    try {
+      return await completeJobs(this.postgres, results, step('complete'));
+    } catch (error) {
+      if (results.length === 1 || error instanceof HarborwatchError) throw error;
+      return results.map((result) => this.#completeAll([result]).then(([isHeld]) => isHeld!));
+    }
+  }
+
+  /** Writes down who has come near the quota of running jobs; best effort, since nobody waits for it. */
+  async #noteRunning(jobs: readonly ClaimedAttempt[]): Promise<void> {
+    const claimed = new Map<string, ClaimedAttempt & { claimed: number }>();
+    for (const job of jobs) {
+      claimed.set(job.orgId, { ...job, claimed: (claimed.get(job.orgId)?.claimed ?? 0) + 1 });
+    }
+    for (const { orgId, ranBefore, mayRun, claimed: count } of claimed.values()) {
+      const percent = mayRun === null ? 0 : Math.floor((100 * (ranBefore + count)) / mayRun);
+      const told = this.#toldOfRunning.get(orgId) ?? 0;
+      if (percent < 80 || percent <= told) continue;
+      this.#toldOfRunning.set(orgId, percent);
+      const identity = identityOf({ orgId });
+      await this.postgres
+        .withOrg(identity, async (tx) =>
+          noteUse(tx, identity, 'jobs', await readUse(tx, 'runningJobs', runningJobs), 0),
+        )
+        .catch(() => {});
+    }
   }
 
   async #step(
@@ -186,21 +253,27 @@ export class LeaseStore {
 }
 
 /**
- * Adds a chunk whose size the job's row has already. Jobs that add chunks at the same moment do not see each other's: the
- * quota is passed by one chunk of each at most.
+ * Adds chunks whose size the job's row has already. Jobs that add chunks at the same moment do not see each other's: the
+ * quota is passed by what each of them adds at once at most.
  */
-async function insertChunk(tx: Tx, lease: Lease, chunk: Chunk): Promise<void> {
+async function insertChunks(tx: Tx, lease: Lease, chunks: readonly Chunk[]): Promise<QuotaUse> {
   const { orgId, jobId, attempt } = lease;
-  const { used: usedWithIt, ...quota } = await readUse(tx, 'resultBytes', keptResultBytes);
-  const use = { ...quota, used: usedWithIt - chunk.jsonBytes };
-  requireRoom('jobs', use, chunk.jsonBytes);
-  await tx.query(
-    `INSERT INTO job_results (org_id, job_id, attempt, first_row, row_count, json_bytes, data)
-     VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-    [orgId, jobId, attempt, chunk.firstRow, chunk.rowCount, chunk.jsonBytes, chunk.data],
-  );
-  await noteUse(tx, identityOf(lease), 'jobs', use, chunk.jsonBytes);
+  const { used: usedWithThem, ...quota } = await readUse(tx, 'resultBytes', keptResultBytes);
+  const adding = jsonBytesOf(chunks);
+  const use = { ...quota, used: usedWithThem - adding };
+  requireRoom('jobs', use, adding);
+  for (const chunk of chunks) {
+    await tx.query(
+      `INSERT INTO job_results (org_id, job_id, attempt, first_row, row_count, json_bytes, data)
+       VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+      [orgId, jobId, attempt, chunk.firstRow, chunk.rowCount, chunk.jsonBytes, chunk.data],
+    );
+  }
+  await noteUse(tx, identityOf(lease), 'jobs', use, adding);
+  return { ...quota, used: usedWithThem };
 }
+
+const jsonBytesOf = (chunks: readonly Chunk[]): number => chunks.reduce((sum, { jsonBytes }) => sum + jsonBytes, 0);
 
 async function deleteChunks(tx: Tx, jobId: string): Promise<void> {
   await tx.query('DELETE FROM job_results WHERE job_id = $1', [jobId]);

@@ -21,14 +21,47 @@ export class SubmitJobInput extends EstimateQueryInput {
   @Field(() => String, {
     nullable: true,
     description:
-      'Up to 200 characters. A second submission with the same key answers with the first one’s job; one with another query is refused.',
+      'Up to 200 characters. A second submission with the same key answers with the first one’s job; one that asks for anything else is refused.',
   })
   idempotencyKey?: string | null;
+  @Field(() => String, {
+    nullable: true,
+    description: 'An https address that is told of the job’s end, up to 2,048 characters; see the page on callbacks.',
+  })
+  callbackUrl?: string | null;
+  @Field(() => Int, {
+    nullable: true,
+    description:
+      'How old the result of an equal query may be that answers this one, 0 to 86,400; 0 runs it in any case. Default: 300, 900 where relations are combined, 3,600 where the times it reads are over for a day. New events among what it reads make it run again.',
+  })
+  maxResultAgeSeconds?: number | null;
+  @Field(() => Int, {
+    nullable: true,
+    description: 'How long the result is kept after completion, 60 to 2,592,000. Default: 86,400.',
+  })
+  resultTtlSeconds?: number | null;
+  @Field(() => Int, {
+    nullable: true,
+    description:
+      'Cancels the job once nobody has asked for it (job, jobs, jobProgress, results) for so long, 10 to 86,400. Default: never.',
+  })
+  cancelUnaskedSeconds?: number | null;
   @Field(() => Int, {
     nullable: true,
     description: 'How long to wait for the job’s end before answering, 0 to 30,000. Default: 0.',
   })
   waitMs?: number | null;
+}
+
+@InputType('TouchJobInput', { description: 'A job whose result is wanted for longer.' })
+export class TouchJobInput {
+  @Field(() => ID, { description: 'The job’s id.' })
+  id!: string;
+  @Field(() => Int, {
+    nullable: true,
+    description: 'For how long from now, 60 to 2,592,000. Default: the `resultTtlSeconds` that it was submitted with.',
+  })
+  ttlSeconds?: number | null;
 }
 
 @InputType('JobIdInput', { description: 'One job.' })

@@ -19,7 +19,7 @@ registerEnumType(JobStatus, {
   valuesConfig: {
     PENDING: { description: 'Waits for a worker.' },
     RUNNING: { description: 'A worker runs its query.' },
-    COMPLETED: { description: 'The whole result is stored.' },
+    COMPLETED: { description: 'The result is stored: the whole one, or what `finalizeJob` kept.' },
     FAILED: { description: 'It ended with the error in `error`; there is no result.' },
     CANCELLED: { description: 'Somebody cancelled it; there is no result.' },
   },
@@ -43,10 +43,13 @@ registerEnumType(JobPriority, {
 @Authenticated()
 @ObjectType('JobProgress', { simpleResolvers: true, description: 'How far a job is.' })
 export class JobProgress {
-  @Field(() => Int, { description: 'Never falls during an attempt; 100 only when the job is completed.' })
+  @Field(() => Int, {
+    description: 'Never falls during an attempt; 100 exactly when the job is completed, in part as well.',
+  })
   percent!: number;
   @Field(() => String, {
-    description: 'QUEUED, RUNNING (no row yet), FETCHING (rows come in), COMPLETED, FAILED or CANCELLED.',
+    description:
+      'QUEUED, PLANNING, RUNNING (no row yet), FETCHING (rows come in), MERGING (slices of time are put together), COMPLETED, FAILED or CANCELLED.',
   })
   phase!: string;
   @Field(() => BigIntScalar, {
@@ -57,9 +60,16 @@ export class JobProgress {
   @Field(() => BigIntScalar, { nullable: true, description: 'Rows of the result that are stored so far.' })
   rowsMatched!: number | null;
   @Field(() => Boolean, {
-    description: 'Whether `percent` is a measure. False: it is the rows so far against the planner’s guess.',
+    description:
+      'Whether `percent` is a measure: the share of the events’ time that is covered. False: it is the rows so far against the planner’s guess, or 100 of a result that is partial.',
   })
   exact!: boolean;
+  @Field(() => DateTimeScalar, {
+    nullable: true,
+    description:
+      'The rows so far are of all events at or after this moment; null where that cannot be said, and when the result is whole.',
+  })
+  coveredSince!: string | null;
 }
 
 @Authenticated()
@@ -117,7 +127,7 @@ export class Job {
   completedAt!: string | null;
   @Field(() => DateTimeScalar, {
     nullable: true,
-    description: 'When the result is deleted; null where there is none. Results live for 24 hours.',
+    description: 'When the result is deleted; null where there is none. `touchJob` puts it off.',
   })
   expiresAt!: string | null;
   @Field(() => Int, {
@@ -138,6 +148,16 @@ export class Job {
       'How long it may take to run: the median of the organisation’s latest jobs. Null after its end and before the first job.',
   })
   estimatedDurationMs!: () => Promise<number | null> | null;
+  @Field(() => DateTimeScalar, {
+    nullable: true,
+    description:
+      'When it may be done, from its progress where that is a measure, else from its place, the organisation’s running jobs and the median of the latest ones. Null after its end and before the first job.',
+  })
+  estimatedCompletionAt!: () => Promise<string | null>;
+  @Field(() => Boolean, {
+    description: 'Whether the result is what was found until `finalizeJob` ended the job. Other results are whole.',
+  })
+  partial!: boolean;
   @Field(() => Boolean, { description: 'Whether the result was taken over from an equal earlier job.' })
   cacheHit!: boolean;
   @Field(() => JobError, { nullable: true, description: 'Why it failed.' })
@@ -167,6 +187,36 @@ export class Job {
   render!: unknown;
 }
 
+export enum JobSort {
+  CREATED_AT = 'CREATED_AT',
+  COMPLETED_AT = 'COMPLETED_AT',
+  EXECUTION_TIME = 'EXECUTION_TIME',
+  PRIORITY = 'PRIORITY',
+}
+registerEnumType(JobSort, {
+  name: 'JobSort',
+  description: 'What a list of jobs is sorted by. Jobs without the value come last where the order is DESC.',
+  valuesConfig: {
+    CREATED_AT: { description: 'When they were submitted.' },
+    COMPLETED_AT: { description: 'When they ended, in whichever way.' },
+    EXECUTION_TIME: { description: 'How long the latest attempt took.' },
+    PRIORITY: { description: 'LOW, NORMAL, HIGH; the later one is the greater among equals.' },
+  },
+});
+
+export enum SortOrder {
+  ASC = 'ASC',
+  DESC = 'DESC',
+}
+registerEnumType(SortOrder, {
+  name: 'SortOrder',
+  description: 'Which end of a list comes first.',
+  valuesConfig: {
+    ASC: { description: 'The least first: the oldest, the shortest, the lowest.' },
+    DESC: { description: 'The greatest first: the newest, the longest, the highest.' },
+  },
+});
+
 export const JobConnection = connectionOf('Job', () => Job);
 
 @ArgsType()
@@ -179,6 +229,14 @@ export class JobsArgs extends PageArgs {
   createdAfter?: string | null;
   @Field(() => DateTimeScalar, { nullable: true, description: 'Only jobs submitted before this moment.' })
   createdBefore?: string | null;
+  @Field(() => QueryLanguage, { nullable: true, description: 'Only jobs whose query is written in it.' })
+  language?: keyof typeof QueryLanguage | null;
+  @Field(() => JobPriority, { nullable: true, description: 'Only jobs of this priority.' })
+  priority?: keyof typeof JobPriority | null;
+  @Field(() => JobSort, { nullable: true, description: 'What they are sorted by. Default: CREATED_AT.' })
+  sort?: keyof typeof JobSort | null;
+  @Field(() => SortOrder, { nullable: true, description: 'Which end comes first. Default: DESC.' })
+  order?: keyof typeof SortOrder | null;
 }
 
 @Authenticated()

@@ -1,5 +1,5 @@
 /** The GraphQL shape of results. */
-import { ArgsType, Field, Int, ObjectType } from 'type-graphql';
+import { ArgsType, Directive, Field, Int, ObjectType } from 'type-graphql';
 import { Authenticated } from '../../../platform/graphql/access-rules.js';
 import { ResultColumnType } from '../../../platform/graphql/result-column-type.js';
 import { JSONScalar } from '../../../platform/graphql/scalars.js';
@@ -17,6 +17,20 @@ export class ResultColumn {
 @Authenticated()
 @ObjectType('ResultConnection', { simpleResolvers: true, description: 'A page of Result rows.' })
 export class ResultConnection extends connectionOf('Result', () => JSONScalar) {
+  @Field(() => [ResultColumn], {
+    description: 'The columns, in the order of `rows`; empty while a running job does not know them yet.',
+  })
+  columns!: ResultColumn[];
+  @Directive('@cost(weight: 1)')
+  @Field(() => [JSONScalar], {
+    description:
+      'The rows as arrays of values in the order of `columns`: less to send than `nodes`, whose rows are objects.',
+  })
+  rows!: unknown[];
+  @Field(() => String, {
+    description: 'Equal for pages of the same rows in the same order: another one once the rows were replaced.',
+  })
+  version!: string;
   @Field(() => JSONScalar, {
     nullable: true,
     description: 'What a search of OpenSearch’s DSL aggregates, in OpenSearch’s shape; null for other queries.',
@@ -41,4 +55,9 @@ export class ResultArgs {
   after?: string | null;
   @Field(() => Int, { nullable: true, description: 'How many rows to leave out, from the start or after `after`.' })
   offset?: number | null;
+  @Field(() => Boolean, {
+    nullable: true,
+    description: 'Whether a job that has not ended answers with the rows so far; else it is refused. Default: false.',
+  })
+  partial?: boolean | null;
 }

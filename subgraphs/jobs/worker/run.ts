@@ -3,24 +3,21 @@ import { datasets } from '../../../datasets/index.js';
 import { fail, HarborwatchError } from '../../../platform/errors.js';
 import type { Logger } from '../../../platform/logging.js';
 import type { PubSub } from '../../../platform/pubsub.js';
+import { orLate, within } from '../../../platform/within.js';
 import {
   type Engines,
-  estimateQuery,
   type PreparedQuery,
   prepareQuery,
-  type ResultColumn,
-  runQuery,
-  type SearchSummary,
+  type RunState,
+  reportOnQuery,
+  runQueryInSlices,
+  type SlicingRule,
 } from '../../../query/index.js';
-import { ChunkBuilder } from '../store/chunks.js';
 import type { JobFailure } from '../store/jobs.js';
 import { type ClaimedJob, type LeaseStore, leaseSeconds } from '../store/leases.js';
-import { cancelTopic, jobTopic } from '../topics.js';
+import { cancelTopic, jobTopic, ringJob } from '../topics.js';
+import { LeaseLost, ResultWriter } from './result-writer.js';
 
-/** The most rows of one result. */
-export const maxResultRows = 1_000_000;
-/** The most bytes of one result, as it is stored: compressed. */
-export const maxResultBytes = 268_435_456;
 /** After this many attempts a job is given up. */
 export const maxAttempts = 20;
 /** What a job ends with that was given up. */
@@ -31,6 +28,10 @@ export const abandoned: JobFailure = {
 
 /** How often a worker says that it lives, and learns whether its job was cancelled. */
 const heartbeatMs = 750;
+/** How long it may take to say how a slow query ran. */
+const planReportMs = 1_000;
+/** A run that is over by then is not told of before its end. */
+const quickMs = 50;
 /** Watchers are rung at most this often while rows come in. */
 const ringEveryMs = 200;
 
@@ -39,6 +40,10 @@ export interface RunContext {
   engines: Engines;
   pubsub: PubSub;
   logger: Logger;
+  /** How it ran is kept of a query that took longer. */
+  slowQueryMs: number;
+  /** Default: the engine's own. */
+  slicing?: SlicingRule;
 }
 
 /** Why a run is stopped from outside: the job went on without it, or its process ends and hands it back. */
@@ -48,11 +53,9 @@ export class JobRun {
   readonly #context: RunContext;
   readonly #job: ClaimedJob;
   readonly #abort = new AbortController();
-  readonly #chunks = new ChunkBuilder();
-  #storedBytes = 0;
-  #percent = 0;
-  #estimatedRows: number | undefined;
-  #planning: Promise<void> | undefined;
+  readonly #claimedAt = performance.now();
+  readonly #writer: ResultWriter;
+  #slowQuery: PreparedQuery | undefined;
   #stopReason: StopReason | undefined;
   #renewedAt = performance.now();
   #rungAt = 0;
@@ -60,29 +63,35 @@ export class JobRun {
   constructor(context: RunContext, job: ClaimedJob) {
     this.#context = context;
     this.#job = job;
+    this.#writer = new ResultWriter(context.leases, job, () => {
+      this.#renewedAt = performance.now();
+      if (performance.now() - this.#rungAt >= ringEveryMs) this.#ringProgress();
+    });
   }
 
-  /**
-   * Resolves when the attempt has ended, however it did.
-   * @returns whether the job runs no more, so that another one of its organisation may start
-   */
-  async execute(): Promise<boolean> {
+  /** Resolves when the attempt has ended, however it did. */
+  async execute(): Promise<void> {
     const { pubsub, logger } = this.#context;
     const { orgId, jobId } = this.#job;
-    this.#ring();
     const beat = () => void this.#beat();
     const heartbeat = setInterval(beat, heartbeatMs);
-    const stopListening = pubsub.listen(cancelTopic(orgId, jobId), beat);
+    let stopListening = () => {};
+    // Most queries are over before anybody could want to know that they have begun, or to cancel them.
+    const quick = setTimeout(() => {
+      this.#ring();
+      stopListening = pubsub.listen(cancelTopic(orgId, jobId), beat);
+    }, quickMs);
     try {
-      return await this.#runToEnd();
+      await this.#runToEnd();
     } catch (error) {
       // The database is away. Once the lease runs out, a sweeper finds the job.
       logger.warn({ jobId, err: error }, 'a job was left behind');
-      return false;
     } finally {
       clearInterval(heartbeat);
+      clearTimeout(quick);
       stopListening();
     }
+    if (this.#slowQuery !== undefined) await this.#keepPlan(this.#slowQuery);
   }
 
   /** Ends the attempt and hands the job back, for another worker to begin anew. */
@@ -95,75 +104,92 @@ export class JobRun {
     this.#abort.abort();
   }
 
-  async #runToEnd(): Promise<boolean> {
-    let isOver = true;
+  async #runToEnd(): Promise<void> {
     try {
       await this.#runQuery();
     } catch (error) {
-      if (this.#stopReason === 'LOST') return true;
-      isOver = await this.#endWith(error);
+      if (error instanceof LeaseLost || this.#stopReason === 'LOST') return;
+      await this.#endWith(error);
     }
     this.#ring();
-    return isOver;
   }
 
   async #runQuery(): Promise<void> {
-    const { leases, engines } = this.#context;
-    const { orgId, timeoutMs } = this.#job;
-    const query = await prepareJobQuery(this.#job);
-    let columns: ResultColumn[] = [];
-    let search: SearchSummary | undefined;
-    for await (const batch of runQuery(engines, query, { orgId, timeoutMs, signal: this.#abort.signal })) {
-      columns = batch.columns;
-      search = batch.search;
-      for (const row of batch.rows) {
-        // A full chunk goes before the next row, so that the last one goes with the job's end.
-        if (this.#chunks.isFull) await this.#flush(query);
-        this.#chunks.add(row);
-        if (this.#chunks.rowCount > maxResultRows) {
-          tooLarge(`it has more than ${maxResultRows.toLocaleString('en')} rows`);
-        }
-      }
-    }
-    const rowCount = this.#chunks.rowCount;
-    const last = await this.#chunks.take();
-    this.#weigh(last?.data.length ?? 0);
-    const render = query.form === 'PLAN' ? query.render : undefined;
-    if (!(await leases.complete(this.#job, { columns, rowCount, render, search }, last))) this.#stop('LOST');
-  }
-
-  async #flush(query: PreparedQuery): Promise<void> {
-    const chunk = await this.#chunks.take();
-    if (chunk === undefined) return;
-    this.#weigh(chunk.data.length);
-    this.#planning ??= this.#askPlanner(query);
-    const rowsFetched = this.#chunks.rowCount;
-    if (this.#estimatedRows !== undefined) {
-      const share = rowsFetched / Math.max(this.#estimatedRows, rowsFetched);
-      this.#percent = Math.max(this.#percent, Math.min(99, Math.floor(100 * share)));
-    }
-    if (!(await this.#context.leases.append(this.#job, chunk, { percent: this.#percent, rowsFetched }))) {
-      this.#stop('LOST');
-      this.#abort.signal.throwIfAborted();
-    }
-    this.#renewedAt = performance.now();
-    if (performance.now() - this.#rungAt >= ringEveryMs) this.#ring();
-  }
-
-  #weigh(bytes: number): void {
-    this.#storedBytes += bytes;
-    if (this.#storedBytes > maxResultBytes) tooLarge('it takes more than 256 MB compressed');
-  }
-
-  /** Only results of several chunks come here: other queries are over before an estimate would help anybody. */
-  async #askPlanner(query: PreparedQuery): Promise<void> {
+    const query = await this.#prepare();
+    const { engines, leases, slicing = {}, slowQueryMs } = this.#context;
     const { orgId } = this.#job;
-    const estimate = await estimateQuery(this.#context.engines, query, { orgId }).catch(() => undefined);
-    this.#estimatedRows = estimate?.rows;
+    const options = { orgId, timeoutMs: this.#leftMs(), signal: this.#abort.signal, slicing };
+    const began = performance.now();
+    try {
+      const search = await this.#storeStates(runQueryInSlices(engines, query, options));
+      const { last, ...result } = await this.#writer.finish();
+      const render = query.form === 'PLAN' ? query.render : undefined;
+      if (!(await leases.complete(this.#job, { ...result, render, search }, last))) throw new LeaseLost();
+    } finally {
+      if (performance.now() - began > slowQueryMs) this.#slowQuery = query;
+    }
   }
 
-  /** @returns whether the job has ended; otherwise it waits again */
-  async #endWith(error: unknown): Promise<boolean> {
+  /** Guarded again when it runs: what is stored is the caller's text. @throws QUERY_* */
+  async #prepare(): Promise<PreparedQuery> {
+    const { signal } = this.#abort;
+    signal.throwIfAborted();
+    const stopped = Promise.withResolvers<never>();
+    const onAbort = () => stopped.reject(new Error('The attempt was stopped.'));
+    signal.addEventListener('abort', onAbort);
+    try {
+      return await orLate(this.#leftMs(), Promise.race([prepareJobQuery(this.#job), stopped.promise]), () =>
+        fail('QUERY_TIMEOUT', 'The query’s time was over before it was planned. Allow it more time.'),
+      );
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  /** Of the attempt's time, which begins with its claim. */
+  #leftMs(): number {
+    return Math.max(1, Math.floor(this.#job.timeoutMs - (performance.now() - this.#claimedAt)));
+  }
+
+  /** Stores what the run finds, as it comes and when it is due. @returns what a search answers beside its hits */
+  async #storeStates(states: AsyncGenerator<RunState, void>): Promise<RunState['search']> {
+    let search: RunState['search'];
+    let next = states.next();
+    try {
+      for (;;) {
+        const step = await orLate<IteratorResult<RunState, void> | undefined>(
+          this.#writer.dueInMs,
+          next,
+          () => undefined,
+        );
+        if (step === undefined) {
+          await this.#writer.store();
+          continue;
+        }
+        if (step.done) return search;
+        search = step.value.search;
+        await this.#writer.take(step.value);
+        next = states.next();
+      }
+    } catch (error) {
+      // The run may be in the middle of its next step, which nobody waits for.
+      this.#abort.abort();
+      next.catch(() => {});
+      await states.return().catch(() => {});
+      throw error;
+    }
+  }
+
+  /** Best effort, once the job has ended: its slot waits for a second at most. */
+  async #keepPlan(query: PreparedQuery): Promise<void> {
+    const { engines, leases } = this.#context;
+    const options = { orgId: this.#job.orgId, sees: 'EVERYTHING', timeoutMs: planReportMs } as const;
+    const kept = reportOnQuery(engines, query, options).then((report) => leases.storePlan(this.#job, report));
+    await within(planReportMs, kept, undefined);
+  }
+
+  /** Ends the job with the error, or lets it wait again. */
+  async #endWith(error: unknown): Promise<void> {
     const { leases, logger } = this.#context;
     const isPassing =
       this.#stopReason === 'HANDED_BACK' || (error instanceof HarborwatchError && error.code === 'SERVICE_UNAVAILABLE');
@@ -173,9 +199,7 @@ export class JobRun {
       await leases.fail(this.#job, abandoned);
     } else {
       await leases.release(this.#job);
-      return false;
     }
-    return true;
   }
 
   async #beat(): Promise<void> {
@@ -190,20 +214,19 @@ export class JobRun {
   }
 
   #ring(): void {
+    ringJob(this.#context.pubsub, this.#job.orgId, this.#job.jobId);
+  }
+
+  #ringProgress(): void {
     this.#rungAt = performance.now();
     this.#context.pubsub.ring(jobTopic(this.#job.orgId, this.#job.jobId));
   }
 }
 
-/** Guarded again when it runs: what is stored is the caller's text. */
 async function prepareJobQuery(job: ClaimedJob): Promise<PreparedQuery> {
   const { language, query: text, dataset, rangeFrom, rangeTo } = job;
   const range = { ...(rangeFrom === null ? {} : { from: rangeFrom }), ...(rangeTo === null ? {} : { to: rangeTo }) };
   return prepareQuery({ language, text, datasets, range, dataset: dataset ?? undefined });
-}
-
-function tooLarge(why: string): never {
-  fail('RESULT_TOO_LARGE', `The result is too large for one job: ${why}. Aggregate, or narrow the time range.`);
 }
 
 function toFailure(error: unknown, { orgId, jobId }: ClaimedJob, logger: Logger): JobFailure {

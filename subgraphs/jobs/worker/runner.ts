@@ -1,26 +1,31 @@
-/** Runs jobs in a fixed number of slots. */
+/** Runs jobs in a fixed number of slots: whenever one is free, it looks for work of its pool. */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { JobRef } from '../../../platform/system/jobs.js';
+import type { ClaimedJob } from '../store/leases.js';
 import { JobRun, type RunContext } from './run.js';
+
+/** How long a ring waits here for a slot before another process gets it. */
+const holdRingMs = 100;
+/** Others are rung at most this often. */
+const passOnEveryMs = 50;
 
 export interface RunnerOptions {
   /** Names the process in the jobs' rows. */
   workerId: string;
+  pool: string;
   /** How many jobs run at once. */
   concurrency: number;
-  /** Called when a slot becomes free. */
-  onFree(): void;
-  /** Whether `onFree` finds the next job, of any organisation. */
-  findsMore(): boolean;
+  /** Called when there may be more work than there are slots here: other processes of the pool should look. */
+  passOn(job: { orgId: string; jobId: string }): void;
 }
 
 export class JobRunner {
   readonly #context: RunContext;
   readonly #options: RunnerOptions;
-  readonly #runs = new Set<JobRun>();
-  readonly #work = new Set<Promise<boolean>>();
-  readonly #waiting: (() => void)[] = [];
-  #taken = 0;
+  readonly #runs = new Map<JobRun, Promise<void>>();
+  #looking: Promise<void> | undefined;
+  #looksAgain = false;
+  #slotFreed = Promise.withResolvers<void>();
+  #passedOnAt = Number.NEGATIVE_INFINITY;
   #stopped = false;
 
   constructor(context: RunContext, options: RunnerOptions) {
@@ -28,61 +33,82 @@ export class JobRunner {
     this.#options = options;
   }
 
-  get freeSlots(): number {
-    return this.#stopped ? 0 : this.#options.concurrency - this.#taken;
+  /** How many jobs run. */
+  get running(): number {
+    return this.#runs.size;
+  }
+
+  get #freeSlots(): number {
+    return this.#stopped ? 0 : this.#options.concurrency - this.#runs.size;
+  }
+
+  /** Answers a ring: looks for work as soon as a slot is free, or hands the ring on. Never rejects. */
+  async answer(ring: { orgId: string; jobId: string }): Promise<void> {
+    if (this.#freeSlots === 0) await Promise.race([this.#slotFreed.promise, delay(holdRingMs)]);
+    if (this.#freeSlots === 0) this.#options.passOn(ring);
+    else await this.look();
   }
 
   /**
-   * Runs the job, or one that comes before it in its organisation, as soon as a slot is free, if any waits for a worker
-   * then. What ends makes room in its organisation's quota: another one may have waited for just that. Never rejects.
+   * Claims work for every free slot and begins it. What is asked for while it looks is looked for once more after that.
+   * Never rejects: what could not be claimed waits for the next look.
    */
-  async run(ref: JobRef): Promise<void> {
-    if (this.#taken < this.#options.concurrency) this.#taken += 1;
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    const work = this.#claimAndRun(ref).catch((error) => {
-      // Nothing was claimed, so the job still waits, and a sweeper finds it.
-      this.#context.logger.warn({ ...ref, err: error }, 'a job could not be claimed');
-      return false;
+  look(): Promise<void> {
+    this.#looksAgain = true;
+    this.#looking ??= this.#look().finally(() => {
+      this.#looking = undefined;
+      // It was asked for after the last claim, and before this.
+      if (this.#looksAgain && this.#freeSlots > 0) void this.look();
     });
-    this.#work.add(work);
-    const hasMadeRoom = await work;
-    this.#work.delete(work);
-    // It queues up for a slot behind those that wait for one already, other organisations' jobs among them.
-    if (hasMadeRoom && !this.#options.findsMore()) void this.run(ref);
-    this.#freeSlot();
+    return this.#looking;
   }
 
   /** Lets the running jobs end; those that have not when most of `deadlineMs` is over are handed back. */
   async stop(deadlineMs: number): Promise<void> {
     this.#stopped = true;
     const allDone = async () => {
-      await Promise.all(this.#work);
+      await this.#looking;
+      await Promise.all(this.#runs.values());
     };
     await Promise.race([allDone(), delay(deadlineMs * 0.6, undefined, { ref: false })]);
-    for (const run of this.#runs) run.handBack();
+    for (const run of this.#runs.keys()) run.handBack();
     await Promise.race([allDone(), delay(deadlineMs * 0.4, undefined, { ref: false })]);
   }
 
-  /** @returns whether a job ended here */
-  async #claimAndRun({ orgId, jobId }: JobRef): Promise<boolean> {
-    if (this.#stopped) return false;
-    const job = await this.#context.leases.claim(orgId, jobId, this.#options.workerId);
-    if (job === undefined) return false;
-    const run = new JobRun(this.#context, job);
-    this.#runs.add(run);
-    if (this.#stopped) run.handBack();
-    const isOver = await run.execute();
-    this.#runs.delete(run);
-    return isOver;
+  async #look(): Promise<void> {
+    const { workerId, pool } = this.#options;
+    try {
+      while (this.#looksAgain && this.#freeSlots > 0) {
+        this.#looksAgain = false;
+        const free = this.#freeSlots;
+        const jobs = await this.#context.leases.claim(pool, workerId, free);
+        for (const job of jobs) this.#start(job);
+        const last = jobs.at(-1);
+        if (last !== undefined && jobs.length === free) this.#passOn(last);
+      }
+    } catch (error) {
+      this.#looksAgain = false;
+      this.#context.logger.warn({ err: error }, 'jobs could not be claimed');
+    }
   }
 
-  #freeSlot(): void {
-    const next = this.#waiting.shift();
-    if (next) {
-      next(); // The slot goes on to it.
-      return;
-    }
-    this.#taken -= 1;
-    this.#options.onFree();
+  #start(job: ClaimedJob): void {
+    const run = new JobRun(this.#context, job);
+    const ended = run.execute().then(() => {
+      this.#runs.delete(run);
+      this.#slotFreed.resolve();
+      this.#slotFreed = Promise.withResolvers();
+      // The slot is free, and so is a place in the organisation's quota.
+      if (!this.#stopped) void this.look();
+    });
+    this.#runs.set(run, ended);
+    // It was claimed while the process had begun to stop.
+    if (this.#stopped) run.handBack();
+  }
+
+  #passOn({ orgId, jobId }: ClaimedJob): void {
+    if (performance.now() - this.#passedOnAt < passOnEveryMs) return;
+    this.#passedOnAt = performance.now();
+    this.#options.passOn({ orgId, jobId });
   }
 }

@@ -5,14 +5,13 @@
 import type { Logger } from '../../../platform/logging.js';
 import type { Postgres } from '../../../platform/postgres/postgres.js';
 import type { PubSub } from '../../../platform/pubsub.js';
-import { deleteExpiredResults, findOverdueJobs, returnExpiredLeases } from '../../../platform/system/jobs.js';
-import { jobTopic } from '../topics.js';
+import { deleteOldJobEvents } from '../../../platform/system/job-events.js';
+import { cancelUnaskedJobs, deleteExpiredResults, returnExpiredLeases } from '../../../platform/system/jobs.js';
+import { cancelTopic, ringJob } from '../topics.js';
 import { abandoned, maxAttempts } from './run.js';
 import type { JobRunner } from './runner.js';
 
 const sweepEveryMs = 2_000;
-/** How long a job may wait for its ring before a sweeper takes it. */
-const graceMs = 2_000;
 const purgeEveryMs = 60_000;
 
 export interface SweeperContext {
@@ -26,7 +25,6 @@ export class Sweeper {
   readonly #runner: JobRunner;
   readonly #timer: NodeJS.Timeout;
   #sweeping: Promise<void> | undefined;
-  #hasMore = false;
   #purgedAt = Number.NEGATIVE_INFINITY;
 
   constructor(context: SweeperContext, runner: JobRunner) {
@@ -45,35 +43,26 @@ export class Sweeper {
       });
   }
 
-  /** Whether the last sweep filled every free slot: there may be more. */
-  get hasMore(): boolean {
-    return this.#hasMore;
-  }
-
-  /** A slot became free: goes on with what waited longer than it should. */
-  slotFreed(): void {
-    if (this.#hasMore) this.sweep();
-  }
-
   /** Ends with the sweep in hand. */
   async stop(): Promise<void> {
     clearInterval(this.#timer);
-    this.#hasMore = false;
     await this.#sweeping;
   }
 
   async #sweep(): Promise<void> {
     const { postgres, pubsub } = this.#context;
     for (const { orgId, jobId } of await returnExpiredLeases(postgres, { maxAttempts, error: abandoned })) {
-      pubsub.ring(jobTopic(orgId, jobId));
+      ringJob(pubsub, orgId, jobId);
+    }
+    for (const { orgId, jobId } of await cancelUnaskedJobs(postgres)) {
+      pubsub.ring(cancelTopic(orgId, jobId));
+      ringJob(pubsub, orgId, jobId);
     }
     if (performance.now() - this.#purgedAt > purgeEveryMs) {
       this.#purgedAt = performance.now();
       await deleteExpiredResults(postgres);
+      await deleteOldJobEvents(postgres);
     }
-    const free = this.#runner.freeSlots;
-    const overdue = free > 0 ? await findOverdueJobs(postgres, graceMs, free) : [];
-    this.#hasMore = free > 0 && overdue.length === free;
-    for (const ref of overdue) void this.#runner.run(ref);
+    await this.#runner.look();
   }
 }

@@ -8,7 +8,7 @@ import { startRedis } from '../../../platform/embedded/redis.js';
 import { toolchainDir } from '../../../tests/setup/toolchain.js';
 import { eventually } from '../../../tests/setup/until.js';
 import { ChunkBuilder } from '../store/chunks.js';
-import { LeaseStore } from '../store/leases.js';
+import { LeaseStore, type Progress } from '../store/leases.js';
 import { createJobsTest, endlessQuery, type JobsTest } from '../testing.js';
 
 let t: JobsTest;
@@ -47,21 +47,27 @@ const runs = (id: string) =>
 const completes = (id: string, timeoutMs?: number) =>
   eventually(async () => expect((await stateOf(id)).status).toBe('COMPLETED'), timeoutMs);
 
+const someProgress: Progress = {
+  percent: 10,
+  rowsFetched: 1,
+  phase: 'FETCHING',
+  isExact: false,
+  coveredSince: null,
+  columns: [],
+};
+
 describe('claims', () => {
   beforeEach(() => start());
 
   test('of ten at once one gets the job', async () => {
     const { id } = await t.submit(t.orgs[0], { query: 'SELECT 1' });
     const leases = new LeaseStore(t.platform.postgres);
-    const claims = await Promise.all(
-      Array.from({ length: 10 }, (_, n) => leases.claim(t.orgs[0].orgId, id, `worker ${n}`)),
-    );
-    expect(claims.filter((claim) => claim !== undefined)).toHaveLength(1);
+    const claims = await Promise.all(Array.from({ length: 10 }, (_, n) => leases.claim('shared', `worker ${n}`, 3)));
+    expect(claims.flat().map(({ jobId }) => jobId)).toEqual([id]);
     expect(await stateOf(id)).toMatchObject({ status: 'RUNNING', attempt: 1 });
   });
 
   test('two workers that hear of the same jobs run each once', async () => {
-    await t.followSubmissions();
     await Promise.all([t.startWorker(), t.startWorker()]);
     const submitted = await Promise.all(
       Array.from({ length: 30 }, (_, n) => t.submit(t.orgs[n % 2]!, { query: `SELECT ${n} AS n`, waitMs: 20_000 })),
@@ -74,16 +80,16 @@ describe('claims', () => {
   test('a job whose worker died in the middle is run again, once to the end', async () => {
     const { id } = await t.submit(t.orgs[0], { query: 'SELECT n FROM generate_series(1, 3) n' });
     const leases = new LeaseStore(t.platform.postgres);
-    const lease = (await leases.claim(t.orgs[0].orgId, id, 'dead'))!;
+    const [lease] = await leases.claim('shared', 'dead', 1);
     const chunks = new ChunkBuilder();
     chunks.add([99]);
-    expect(await leases.append(lease, (await chunks.take())!, { percent: 10, rowsFetched: 1 })).toBe(true);
+    expect(await leases.append(lease!, (await chunks.take())!, someProgress)).toBe(true);
     await t.database.asSuperuser(`UPDATE app.jobs SET lease_until = now() - interval '1 second' WHERE id = $1`, [id]);
     await t.startWorker();
     await completes(id);
     expect(await stateOf(id)).toEqual({ status: 'COMPLETED', attempt: 2, rows_fetched: 3 });
     expect(
-      await leases.complete(lease, { columns: [], rowCount: 1, render: undefined, search: undefined }, undefined),
+      await leases.complete(lease!, { columns: [], rowCount: 1, render: undefined, search: undefined }, undefined),
     ).toBe(false);
     const { job } = await t.ask(t.orgs[0], 'query ($id: ID!) { job(id: $id) { results { nodes } } }', { id });
     expect(job.results.nodes).toEqual([{ n: 1 }, { n: 2 }, { n: 3 }]);
@@ -94,7 +100,6 @@ describe('cancelJob', () => {
   beforeEach(() => start());
 
   test('stops the query in the database within a second', async () => {
-    await t.followSubmissions();
     await t.startWorker();
     const { id } = await t.submit(t.orgs[0], { query: endlessQuery });
     await runs(id);
@@ -153,7 +158,6 @@ test('a worker that stops hands its running jobs back, and the next one runs the
 describe('without Redis', () => {
   test('submitJob answers within a second, and the job runs and can be cancelled', async () => {
     await start({ REDIS_URL: `redis://127.0.0.1:${await freePort()}` });
-    await t.followSubmissions();
     await t.startWorker();
     // The first one also loads the grammar of SQL.
     await t.submit(t.orgs[0], { query: 'SELECT 1' });
@@ -173,10 +177,9 @@ describe('without Redis', () => {
     let again: Awaited<ReturnType<typeof startRedis>> | undefined;
     try {
       await start({ REDIS_URL: redis.url });
-      await t.followSubmissions();
       const { id: rung } = await t.submit(t.orgs[0], { query: 'SELECT 1' });
       const client = new Redis(redis.url);
-      await eventually(async () => expect((await client.keys('*-queue:jobs:*')).length).toBeGreaterThan(2));
+      await eventually(async () => expect((await client.keys('*-queue:jobs-shared:*')).length).toBeGreaterThan(2));
       await client.flushall();
       client.disconnect();
       await t.startWorker();

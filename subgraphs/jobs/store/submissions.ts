@@ -1,0 +1,142 @@
+/** Submissions as they are stored: a job that waits, or one that an old result has answered already. */
+import type { Identity } from '../../../platform/identity.js';
+import type { Postgres } from '../../../platform/postgres/postgres.js';
+import { isUnlimited, type QuotaRow, quotaColumns, requireRoom, toUse, withQuotas } from '../../../platform/quotas.js';
+import { RecentUse } from '../../../platform/recent-use.js';
+import { sharedPool } from '../../../platform/worker-pools.js';
+import type { TimeRange } from '../../../query/index.js';
+import { births } from '../states.js';
+import { type JobLanguage, type JobPriority, type JobRow, jobColumns, keptResultBytes } from './jobs.js';
+import { type Reuse, reusableResult } from './reuse.js';
+
+export interface NewJob {
+  language: JobLanguage;
+  query: string;
+  dataset: string | null;
+  range: TimeRange;
+  priority: JobPriority;
+  timeoutMs: number;
+  metadata: unknown;
+  callbackUrl: string | null;
+  resultTtlSeconds: number;
+  cancelUnaskedSeconds: number | null;
+  submittedBy: string | null;
+  idempotencyKey: string | null;
+  /** Equal for equal requests. */
+  fingerprint: Buffer;
+  /** Undefined where no result answers another query. */
+  reuse: Reuse | undefined;
+  /** How old the result of another job may be that answers this one: 0 for none, null for as old as its kind allows. */
+  maxResultAgeSeconds: number | null;
+}
+
+/** What a job takes over from the one that has its result. */
+const takenOver = 'attempt, columns, render, search, rows_fetched, revision, covered_since';
+
+const given = `
+  org_id, language, query, priority, timeout_ms, metadata, submitted_by, idempotency_key, fingerprint, dataset, range_from,
+  range_to, callback_url, result_ttl_seconds, cancel_unasked_seconds`;
+const givenValues = `
+  $1::uuid, $2::text, $3::text, $4::job_priority, $5::int, $6::json, $7::uuid, $8::text, $9::bytea, $10::text,
+  $11::timestamptz, $12::timestamptz, $13::text, $14::int, $15::int`;
+const kept = 'ON CONFLICT (org_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING';
+
+/** A statement that stores a job, by itself, and with what is used of the quota without it. */
+interface InsertStatement {
+  alone: string;
+  counting: string;
+}
+
+const statement = (born: string): InsertStatement => {
+  const select = (columns: string) => `
+    WITH ${born}
+    SELECT coalesce(orgs.worker_pool, '${sharedPool}') AS pool, ${columns}born.* FROM orgs LEFT JOIN born ON true`;
+  const used = `(CASE WHEN ${isUnlimited('resultBytes')} THEN 0 ELSE (${keptResultBytes}) END)::float8 AS used`;
+  return { alone: select(''), counting: select(`${quotaColumns}, ${used}, `) };
+};
+
+const insertAlways = statement(`born AS (
+  INSERT INTO jobs (${given}, status, reuse_key, reuse_seconds, reads_datasets, reads_from, reads_to)
+  VALUES (${givenValues}, '${births.submit}', $16::bytea, $17::int, $18::text[], $19::timestamptz, $20::timestamptz)
+  ${kept} RETURNING ${jobColumns})`);
+
+const insertOrReuse = statement(`old AS (
+  ${reusableResult(`id, ${takenOver}`, '$16::bytea', '$21::int')}
+), born AS (
+  INSERT INTO jobs (${given}, status, reuse_key, reuse_seconds, reads_datasets, reads_from, reads_to,
+                    result_of, ${takenOver}, percent, is_exact, completed_at, expires_at)
+  SELECT ${givenValues}, '${births.submit}', $16::bytea, $17::int, $18::text[], $19::timestamptz, $20::timestamptz,
+         NULL, 0, NULL, NULL, NULL, 0, 0, NULL, 0, false, NULL, NULL
+   WHERE NOT EXISTS (SELECT FROM old)
+  UNION ALL
+  SELECT ${givenValues}, '${births.reuse}', NULL, NULL, NULL, NULL, NULL,
+         id, ${takenOver}, 100, true, clock_timestamp(), clock_timestamp() + $14 * interval '1 second' FROM old
+  ${kept} RETURNING ${jobColumns})`);
+
+type StoredRow = JobRow & { pool: string };
+
+export class SubmissionStore {
+  readonly #resultUse = new RecentUse();
+
+  constructor(readonly postgres: Postgres) {}
+
+  /**
+   * Stores a job, or one that an old result answers.
+   * @returns it, and the pool that runs it; undefined when the idempotency key is taken
+   * @throws QUOTA_EXCEEDED where there is no room for any result
+   */
+  async insert(identity: Identity, job: NewJob): Promise<{ job: JobRow; pool: string } | undefined> {
+    const { reuse, range } = job;
+    const looksForResult = reuse !== undefined && job.maxResultAgeSeconds !== 0;
+    const parameters = [
+      identity.orgId,
+      job.language,
+      job.query,
+      job.priority,
+      job.timeoutMs,
+      job.metadata == null ? null : JSON.stringify(job.metadata),
+      job.submittedBy,
+      job.idempotencyKey,
+      job.fingerprint,
+      job.dataset,
+      range.from ?? null,
+      range.to ?? null,
+      job.callbackUrl,
+      job.resultTtlSeconds,
+      job.cancelUnaskedSeconds,
+      reuse?.key ?? null,
+      reuse?.seconds ?? null,
+      reuse?.datasets ?? null,
+      reuse?.range.from ?? null,
+      reuse?.range.to ?? null,
+      ...(looksForResult ? [job.maxResultAgeSeconds] : []),
+    ];
+    const insert = looksForResult ? insertOrReuse : insertAlways;
+    const { pool, ...stored } = this.#resultUse.take(identity.orgId, 1)
+      ? (await this.postgres.queryAsOrg<StoredRow>(identity, insert.alone, parameters))[0]!
+      : await this.#insertCounting(identity, insert.counting, parameters);
+    return stored.id === null ? undefined : { job: stored, pool };
+  }
+
+  /** @throws QUOTA_EXCEEDED; nothing is stored then */
+  async #insertCounting(identity: Identity, insert: string, parameters: unknown[]): Promise<StoredRow> {
+    return withQuotas(this.postgres, identity, async (tx) => {
+      const [row] = await tx.query<QuotaRow & { used: number } & StoredRow>(insert, parameters);
+      const { tier, limits, noticed, used, ...stored } = row!;
+      const use = toUse({ tier, limits, noticed }, 'resultBytes', used);
+      if (stored.id !== null && stored.resultOf === null) requireRoom('jobs', use, 1);
+      this.#resultUse.note(identity.orgId, use);
+      return stored;
+    });
+  }
+
+  async findByIdempotencyKey(identity: Identity, key: string): Promise<(JobRow & { fingerprint: Buffer }) | undefined> {
+    const [row] = await this.postgres.queryAsOrg<JobRow & { fingerprint: Buffer }>(
+      identity,
+      `SELECT ${jobColumns}, fingerprint FROM jobs WHERE idempotency_key = $1`,
+      [key],
+      { readOnly: true },
+    );
+    return row;
+  }
+}
