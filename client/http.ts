@@ -29,30 +29,85 @@ export async function post(fetcher: typeof fetch, url: URL, request: HttpRequest
     response = await fetcher(url, { method: 'POST', body: request.body, headers, signal, redirect: 'error' });
     text = await response.text();
   } catch (cause) {
-    const details = { server: url.origin };
-    if (request.signal?.aborted) throw new HarborwatchClientError('ABORTED', 'The request was given up.', { cause });
-    if (timeout.aborted) {
-      throw new HarborwatchClientError(
-        'TIMEOUT',
-        `${url.origin} did not answer within ${request.timeoutMs / 1000} s.`,
-        { cause, details },
-      );
-    }
-    throw new HarborwatchClientError('UNREACHABLE', `${url.origin} does not answer: ${reasonOf(cause)}.`, {
-      cause,
-      details,
-    });
+    throw noAnswer(cause, url, request, timeout.aborted);
   }
+  const answer = read(response, text);
+  if (answer && response.ok) return answer;
+  throw badAnswer(response, url);
+}
+
+/**
+ * Opens a download: what it holds comes as it is read.
+ * @param request `timeoutMs` is how long the first byte may take
+ * @throws as `post`; reading the body throws UNREACHABLE where it breaks off, and ABORTED
+ */
+export async function open(
+  fetcher: typeof fetch,
+  url: URL,
+  request: Omit<HttpRequest, 'body'> & { method: 'GET' | 'HEAD' },
+): Promise<{ response: Response; body: AsyncGenerator<Uint8Array, void, undefined> }> {
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(), request.timeoutMs);
+  const signal = request.signal ? AbortSignal.any([request.signal, late.signal]) : late.signal;
+  try {
+    const { method, headers } = request;
+    const response = await fetcher(url, { method, headers, signal, redirect: 'error' });
+    if (!response.ok) {
+      read(response, await response.text());
+      throw badAnswer(response, url);
+    }
+    return { response, body: bodyOf(response, url, request) };
+  } catch (cause) {
+    throw cause instanceof HarborwatchClientError ? cause : noAnswer(cause, url, request, late.signal.aborted);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function* bodyOf(
+  response: Response,
+  url: URL,
+  request: Pick<HttpRequest, 'signal' | 'timeoutMs'>,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  try {
+    for await (const bytes of response.body ?? []) yield bytes;
+  } catch (cause) {
+    throw noAnswer(cause, url, request, false);
+  }
+}
+
+/** @throws the first error of the answer */
+function read(response: Response, text: string): Answer | undefined {
   const http = { status: response.status, ...retryAfter(response) };
   const answer = parse(text);
   const [error] = answer?.errors ?? [];
   if (error) throw fromWire(error, http);
-  if (answer && response.ok) return answer;
-  throw new HarborwatchClientError(
+  return answer;
+}
+
+const badAnswer = (response: Response, { origin }: URL): HarborwatchClientError =>
+  new HarborwatchClientError(
     'BAD_ANSWER',
-    `${url.origin} answered with status ${response.status} and no JSON that Harborwatch would send. Is this the address of a Harborwatch?`,
-    http,
+    `${origin} answered with status ${response.status} and no JSON that Harborwatch would send. Is this the address of a Harborwatch?`,
+    { status: response.status, ...retryAfter(response) },
   );
+
+function noAnswer(
+  cause: unknown,
+  { origin }: URL,
+  { signal, timeoutMs }: Pick<HttpRequest, 'signal' | 'timeoutMs'>,
+  isLate: boolean,
+): HarborwatchClientError {
+  const details = { server: origin };
+  if (signal?.aborted) return new HarborwatchClientError('ABORTED', 'The request was given up.', { cause });
+  if (isLate) {
+    const message = `${origin} did not answer within ${timeoutMs / 1000} s.`;
+    return new HarborwatchClientError('TIMEOUT', message, { cause, details });
+  }
+  return new HarborwatchClientError('UNREACHABLE', `${origin} does not answer: ${reasonOf(cause)}.`, {
+    cause,
+    details,
+  });
 }
 
 function parse(text: string): Answer | undefined {

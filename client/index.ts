@@ -10,7 +10,7 @@
 import type { TypedDocumentNode } from '@graphql-typed-document-node/core';
 import { type DocumentNode, print } from 'graphql';
 import { HarborwatchClientError, isTokenRefused } from './errors.js';
-import { post } from './http.js';
+import { open, post } from './http.js';
 import { createSubscriptions, type Subscriptions } from './subscriptions.js';
 
 export { HarborwatchClientError } from './errors.js';
@@ -36,6 +36,8 @@ export interface ClientOptions {
   timeoutMs?: number;
   /** How long one ingest request may take. Default: 120,000. */
   ingestTimeoutMs?: number;
+  /** How long the first byte of a download may take. Default: 120,000. */
+  downloadTimeoutMs?: number;
 }
 
 export interface CallOptions {
@@ -71,6 +73,27 @@ export interface IngestReceipt {
   duplicate: boolean;
 }
 
+export type DownloadFormat = 'json' | 'csv' | 'ndjson';
+
+export interface DownloadOptions extends CallOptions {
+  /** Goes on behind so many bytes. Default: 0. */
+  start?: number;
+  /** What the bytes before `start` are of; where the server has others now, the download begins at 0. */
+  etag?: string;
+}
+
+/** A job's result on its way. */
+export interface ResultDownload {
+  /** Names these very bytes; undefined for rows of a job that has not ended. */
+  etag: string | undefined;
+  /** Where the bytes begin: at the `start` that was asked for, or 0. */
+  start: number;
+  /** The size of the whole; undefined where the server does not know it before the end. */
+  size: number | undefined;
+  /** The bytes; reading throws HarborwatchClientError where they break off. */
+  body: AsyncIterable<Uint8Array>;
+}
+
 export interface Client {
   /**
    * Runs a query or mutation over HTTP and answers its data.
@@ -100,6 +123,13 @@ export interface Client {
     body: Uint8Array<ArrayBuffer> | string | ReadableStream,
     options?: IngestOptions,
   ): Promise<IngestReceipt>;
+  /**
+   * Downloads a completed job's result.
+   * @throws HarborwatchClientError, also RANGE_NOT_SATISFIABLE where `start` is behind the last byte
+   */
+  download(jobId: string, format: DownloadFormat, options?: DownloadOptions): Promise<ResultDownload>;
+  /** The entity tag that a download would have. @throws HarborwatchClientError */
+  downloadTag(jobId: string, format: DownloadFormat, options?: CallOptions): Promise<string | undefined>;
   /** Ends all subscriptions and closes the WebSocket connection. */
   close(): Promise<void>;
 }
@@ -114,12 +144,13 @@ export function createClient(options: ClientOptions): Client {
     webSocket = globalThis.WebSocket,
     timeoutMs = 30_000,
     ingestTimeoutMs = 120_000,
+    downloadTimeoutMs = 120_000,
   } = options;
   const getToken = options.getToken ?? (async () => options.token);
   let subscriptions: Subscriptions | undefined;
 
   /** Sends with a token, and once more where it was refused and there is a newer one. */
-  async function authorised(send: (headers: Record<string, string>) => Promise<unknown>): Promise<unknown> {
+  async function authorised<T>(send: (headers: Record<string, string>) => Promise<T>): Promise<T> {
     const bearer = (token: string | undefined): Record<string, string> =>
       token === undefined ? {} : { authorization: `Bearer ${token}` };
     const token = await getToken();
@@ -132,6 +163,20 @@ export function createClient(options: ClientOptions): Client {
       return send(bearer(newer));
     }
   }
+
+  const openResult = (
+    method: 'GET' | 'HEAD',
+    [jobId, format]: [string, DownloadFormat],
+    headers: Record<string, string>,
+    signal: AbortSignal | undefined,
+  ) => {
+    const url = new URL(`jobs/${encodeURIComponent(jobId)}/results?format=${format}`, base);
+    // Only plain bytes can be gone on with.
+    const all = { 'accept-encoding': 'identity', ...headers };
+    return authorised((token) =>
+      open(fetcher, url, { method, headers: { ...all, ...token }, timeoutMs: downloadTimeoutMs, signal }),
+    );
+  };
 
   return {
     async execute<Data, Variables>(
@@ -182,6 +227,25 @@ export function createClient(options: ClientOptions): Client {
       if (!once) return (await authorised(send)) as IngestReceipt;
       const token = await getToken();
       return (await send(token === undefined ? {} : { authorization: `Bearer ${token}` })) as IngestReceipt;
+    },
+
+    async download(jobId, format, { start = 0, etag, signal } = {}) {
+      const range: Record<string, string> = start === 0 ? {} : { range: `bytes=${start}-` };
+      if (start > 0 && etag !== undefined) range['if-range'] = etag;
+      const { response, body } = await openResult('GET', [jobId, format], range, signal);
+      const [, from, size] = /^bytes (\d+)-\d+\/(\d+)$/.exec(response.headers.get('content-range') ?? '') ?? [];
+      const whole = size ?? response.headers.get('content-length');
+      return {
+        etag: response.headers.get('etag') ?? undefined,
+        start: Number(from ?? 0),
+        size: whole === null ? undefined : Number(whole),
+        body,
+      };
+    },
+
+    async downloadTag(jobId, format, { signal } = {}) {
+      const { response } = await openResult('HEAD', [jobId, format], {}, signal);
+      return response.headers.get('etag') ?? undefined;
     },
 
     close: async () => subscriptions?.close(),

@@ -3,6 +3,7 @@ import type { Authenticator } from '../platform/authentication/authenticator.js'
 import type { Clock } from '../platform/clock.js';
 import type { Config } from '../platform/config.js';
 import type { Logger } from '../platform/logging.js';
+import type { Figures } from '../platform/metrics.js';
 import type { Graph } from './graph.js';
 import { graphqlRoute, type OnAnswered } from './http/graphql-route.js';
 import { healthRoutes } from './http/health-routes.js';
@@ -26,6 +27,8 @@ export interface EdgeOptions {
   graph: Graph;
   /** What is served beside the graph and its health. */
   routes: Route[];
+  /** What /metrics tells beside the gateway's own. */
+  figures?: readonly Figures[];
   onAnswered?: OnAnswered;
   /** 0 takes a free one. */
   port: number;
@@ -49,7 +52,7 @@ export async function startEdge(options: EdgeOptions): Promise<RunningEdge> {
   const routes = [
     graphqlRoute({ ...options, streamEvents: streams.streamEvents }),
     ...healthRoutes(graph.gateway, () => draining),
-    ...(config.metrics === 'on' ? [metricsRoute(metrics, config.metricsToken)] : []),
+    ...(config.metrics === 'on' ? [metricsRoute([metrics, ...(options.figures ?? [])], config.metricsToken)] : []),
     ...options.routes,
   ];
   const web = await createWebServer(config, createListener({ ...options, metrics, tracing }, routes), logger);

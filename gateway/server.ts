@@ -3,15 +3,19 @@ import { startAuthenticator } from '../platform/authentication/authenticator.js'
 import { ConfigError, requireSetting } from '../platform/config.js';
 import { BigIntScalar, DateTimeScalar } from '../platform/graphql/scalars.js';
 import { HopSigner } from '../platform/hop-tokens.js';
+import { jobMetrics } from '../platform/job-metrics.js';
 import type { Platform } from '../platform/platform.js';
 import { Notifications } from '../platform/postgres/notifications.js';
 import { createExecutor, type Subgraph } from '../platform/subgraph.js';
 import { limitsChangedChannel, readOrgLimits } from '../platform/system/org-limits.js';
+import { workerMetrics } from '../platform/worker-metrics.js';
 import { ActivityRecorder } from './activity.js';
+import { createPageReader } from './downloads/pages.js';
 import { type RunningEdge, startEdge } from './edge.js';
 import { startGraph } from './graph.js';
 import { ingestRoute } from './http/ingest-route.js';
 import { jwksRoute } from './http/jwks-route.js';
+import { resultsRoute } from './http/results-route.js';
 import { redirectRoute, staticRoute } from './http/static-route.js';
 import { CallerLimits } from './limits/caller-limits.js';
 import { HttpSource } from './sources/http.js';
@@ -80,8 +84,19 @@ export async function startGateway(platform: Platform, options: GatewayOptions):
     callerLimits,
     graph,
     onAnswered: activity.record,
+    figures: [workerMetrics(platform.postgres), jobMetrics(platform.postgres)],
     routes: [
       ingestRoute(graph.run, config.ingestBodyBytes, activity.record),
+      resultsRoute(
+        createPageReader({
+          run: graph.run,
+          clock: platform.clock,
+          pageTimeoutMs: config.operationTimeoutMs,
+          maxCost: graph.limits.cost,
+        }),
+        logger,
+        activity.record,
+      ),
       jwksRoute(platform.tokens.keys),
       redirectRoute('/', '/graphiql/'),
       redirectRoute('/graphiql', '/graphiql/'),

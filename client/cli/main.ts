@@ -8,6 +8,7 @@ import type { Command } from './command.js';
 import { exitStatus, toFailure, usageError } from './failure.js';
 import { ingest } from './ingest/command.js';
 import { Interrupted, interruptedStatus } from './interruption.js';
+import { cancelJob, listJobs, saveResults, showJob } from './jobs/commands.js';
 import { query } from './query/command.js';
 import { login, logout, whoami } from './session-commands.js';
 import { ReaderGone, Terminal } from './terminal/terminal.js';
@@ -16,6 +17,10 @@ import { usage } from './usage-command.js';
 const commands: readonly Command[] = [
   ingest,
   query,
+  saveResults,
+  showJob,
+  cancelJob,
+  listJobs,
   usage,
   login,
   logout,

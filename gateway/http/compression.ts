@@ -8,7 +8,7 @@ import { brotliCompress, constants, gzip, zstdCompress } from 'node:zlib';
 
 /** The encodings that we make, the best first. */
 const encodings = ['zstd', 'br', 'gzip'] as const;
-type Encoding = (typeof encodings)[number];
+export type Encoding = (typeof encodings)[number];
 
 /** Below this, an answer fits into one packet as it is. */
 const leastBytes = 1_024;

@@ -7,7 +7,7 @@ import { appendVary } from './vary.js';
 
 /** What scripts may read beside the few headers that browsers always show. */
 const exposedHeaders =
-  'x-request-id, etag, retry-after, x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-reset, x-ratelimit-tier';
+  'x-request-id, etag, retry-after, content-disposition, content-range, accept-ranges, x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-reset, x-ratelimit-tier';
 /** How long a browser may remember the answer to a preflight: the most that any of them takes is a day. */
 const preflightMaxAgeSeconds = 86_400;
 const headerNames = /^[\w!#$%&'*+.^`|~, -]{1,1024}$/;

@@ -16,7 +16,7 @@ const start = async (token?: string) => {
   metrics = createGatewayMetrics();
   const api = apiRoute(({ response }) => sendJson(response, 200, {}));
   const never = apiRoute(() => new Promise(() => {}), '/never');
-  server = await serveRoutes([api, never, metricsRoute(metrics, token)], {}, { metrics });
+  server = await serveRoutes([api, never, metricsRoute([metrics], token)], {}, { metrics });
 };
 const scrape = (headers: Record<string, string> = {}) => fetch(`${server!.url}/metrics`, { headers });
 

@@ -3,7 +3,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { BlockList, isIPv6 } from 'node:net';
 import { fail } from '../../platform/errors.js';
-import { type GatewayMetrics, metricsContentType, processMetrics } from '../../platform/metrics.js';
+import { type Figures, metricsContentType, processMetrics } from '../../platform/metrics.js';
 import { sendAnswer } from './caching.js';
 import type { Route } from './listener.js';
 
@@ -15,8 +15,8 @@ loopback.addAddress('::1', 'ipv6');
  * The route `/metrics`.
  * @param token whoever sends it may read, from anywhere; without one only callers on this machine may
  */
-export function metricsRoute(metrics: GatewayMetrics, token: string | undefined): Route {
-  const ofProcess = processMetrics();
+export function metricsRoute(figures: readonly Figures[], token: string | undefined): Route {
+  const all = [...figures, processMetrics()];
   return {
     path: '/metrics',
     methods: ['GET', 'HEAD'],
@@ -33,7 +33,7 @@ export function metricsRoute(metrics: GatewayMetrics, token: string | undefined)
           'Only callers on this machine may read the figures. Set METRICS_TOKEN to read them from elsewhere.',
         );
       }
-      const text = (await Promise.all([metrics.text(), ofProcess.text()])).join('\n');
+      const text = (await Promise.all(all.map((some) => some.text()))).join('\n');
       const body = Buffer.from(text);
       await sendAnswer(
         { request, response, identity: undefined },

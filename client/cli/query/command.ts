@@ -231,11 +231,7 @@ async function printResults(
   const writer = createWriter(format, page.job?.columns ?? [], { width: terminal.dataColumns, emphasise, spreadsheet });
   for (let count = 0; ; ) {
     const results = page.job?.results;
-    if (!results)
-      throw new CommandFailure(
-        exitStatus.failed,
-        `The results of job ${id} are not there any more. Run the query again.`,
-      );
+    if (!results) throw new CommandFailure(exitStatus.failed, `There is no job ${id} any more. Run the query again.`);
     const { hasNextPage, endCursor } = results.pageInfo;
     const following = hasNextPage && endCursor ? read(endCursor) : undefined;
     // It is awaited below; until then a failure must not count as unhandled.
