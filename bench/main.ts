@@ -3,11 +3,12 @@ import { parseArgs } from 'node:util';
 import { type Bench, print } from './frame.js';
 import { gateway } from './gateway/bench.js';
 import { identity } from './identity/bench.js';
+import { jobs } from './jobs/bench.js';
 import { query } from './query/bench.js';
 import { startup } from './startup.js';
 import { subscriptions } from './subscriptions/bench.js';
 
-const benches: readonly Bench[] = [startup, gateway, subscriptions, identity, query];
+const benches: readonly Bench[] = [startup, gateway, subscriptions, identity, query, jobs];
 
 function readArguments(): { bench: Bench; json: boolean; only: string[] } | undefined {
   try {

@@ -1,19 +1,15 @@
 /** Builds OpenSearch's indexes anew from PostgreSQL. Queries see the old ones until the new ones hold everything. */
-import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { datasets, findDataset } from '../datasets/index.js';
-import { type Config, ConfigError, loadConfig } from '../platform/config.js';
+import { ConfigError, loadConfig } from '../platform/config.js';
 import { runMain } from '../platform/lifecycle.js';
 import { createLogger } from '../platform/logging.js';
-import { Postgres, type PostgresUrls, postgresUrls } from '../platform/postgres/postgres.js';
-import { databaseName, type RoleKey, roleNames, withCredentials } from '../platform/postgres/roles.js';
+import { Postgres, postgresUrls } from '../platform/postgres/postgres.js';
 import { connectSearch } from '../platform/search.js';
-import { loadSecrets } from '../platform/secrets.js';
 import { Indexer } from '../query/engines/opensearch/indexer.js';
 import { rebuildIndex } from '../query/engines/opensearch/rebuild.js';
+import { environmentBeside } from './installation.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url)); // We run from dist/scripts/.
 
@@ -30,22 +26,6 @@ function readArguments() {
   } catch (error) {
     throw new ConfigError(`${(error as Error).message}\n\n${usage}`);
   }
-}
-
-/** The URLs that the settings name, or those of the installation in the data directory, whose servers run. */
-async function urlsOf(config: Config): Promise<PostgresUrls> {
-  if (config.databaseAppUrl !== undefined) return postgresUrls(config);
-  const dataDir = path.resolve(root, config.dataDir ?? '.harborwatch');
-  const port = (await readFile(path.join(dataDir, 'postgres/port'), 'utf8').catch(() => '')).trim();
-  const server = config.databaseUrl ?? (port === '' ? undefined : `postgres://127.0.0.1:${port}/postgres`);
-  if (server === undefined || !existsSync(path.join(dataDir, 'secrets.json'))) {
-    throw new ConfigError(
-      `There is no installation in ${dataDir}: set HARBORWATCH_DATA_DIR, or DATABASE_APP_URL, DATABASE_QUERY_URL and DATABASE_SYSTEM_URL.`,
-    );
-  }
-  const { rolePasswords } = await loadSecrets(dataDir);
-  const urlOf = (role: RoleKey) => withCredentials(server, roleNames[role], rolePasswords[role], databaseName(server));
-  return { app: urlOf('app'), query: urlOf('query'), system: urlOf('system') };
 }
 
 /** One line a dataset that counts up on a terminal, and one line when it is done elsewhere. */
@@ -79,12 +59,10 @@ await runMain(async () => {
   if (known.length === 0) {
     throw new ConfigError(`There is no dataset "${given}": it takes ${datasets.map(({ name }) => name).join(', ')}.`);
   }
-  const envFile = path.join(root, '.env');
-  if (existsSync(envFile)) process.loadEnvFile(envFile);
-  const config = loadConfig(process.env);
+  const config = loadConfig(await environmentBeside(root));
   const search = connectSearch(config);
   if (!search) throw new ConfigError('OPENSEARCH_URL is not set: there is no index to rebuild.');
-  const postgres = new Postgres(await urlsOf(config));
+  const postgres = new Postgres(postgresUrls(config));
   try {
     const indexer = new Indexer(postgres, search, createLogger('rebuild-index', config.logLevel));
     for (const dataset of known) {

@@ -111,6 +111,9 @@ test('an older installation keeps its rows, and its kept results count', async (
       { query: 'SELECT 2', bytes: 20 },
       { query: 'SELECT 3', bytes: 0 },
     ]);
+    expect(await asSuperuser('SELECT status, count(*)::int AS jobs FROM app.job_ends GROUP BY 1')).toEqual([
+      { status: 'COMPLETED', jobs: 3 },
+    ]);
     expect(await asSuperuser('SELECT roles, capabilities, access_version, disabled_at FROM app.users')).toEqual([
       { roles: ['ADMIN'], capabilities: [], access_version: 1, disabled_at: null },
     ]);

@@ -210,6 +210,30 @@ const acts: Act[] = [
     entry: () => ({ ...byAdmin, op: 'org.update', instanceId: made.orgId }),
   },
   {
+    name: 'the assignment of a worker pool',
+    run: () =>
+      ask('mutation ($input: AssignWorkerPoolInput!) { assignWorkerPool(input: $input) { id } }', {
+        input: { orgId: made.orgId, pool: null },
+      }),
+    entry: () => ({ ...byAdmin, op: 'org.worker-pool', instanceId: made.orgId }),
+  },
+  {
+    name: 'a look at the secret of callbacks',
+    run: () => ask('{ callbackSecret { secret } }'),
+    entry: () => ({ ...byAdmin, module: 'jobs', op: 'callback-secret.read', class: 'callbackSecret', priority: 'SEC' }),
+  },
+  {
+    name: 'a new secret of callbacks',
+    run: () => ask('mutation { rotateCallbackSecret { secret } }'),
+    entry: () => ({
+      ...byAdmin,
+      module: 'jobs',
+      op: 'callback-secret.rotate',
+      class: 'callbackSecret',
+      priority: 'SEC',
+    }),
+  },
+  {
     name: 'a read of an activity log',
     run: async () => {
       const when = new Date().toISOString();

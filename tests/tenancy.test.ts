@@ -317,7 +317,10 @@ async function fill({ platform, database }: TestPlatform, identity: Identity, ev
   const key = 'name: "k", capabilities: [{ action: "events:write" }]';
   const { createApiKey } = await ask('accounts', `mutation { createApiKey(input: { ${key} }) { apiKey { id } } }`);
   await ask('accounts', `mutation { revokeApiKey(input: { id: "${createApiKey.apiKey.id}" }) { id } }`);
-  await ask('jobs', 'mutation { submitJob(input: { query: "SELECT 1 AS one FROM logs" }) { id } }');
+  const job = 'query: "SELECT 1 AS one FROM logs", callbackUrl: "https://receiver.example/"';
+  const { submitJob } = await ask('jobs', `mutation { submitJob(input: { ${job} }) { id } }`);
+  await ask('jobs', `mutation { cancelJob(input: { id: "${submitJob.id}" }) { cancelledAt } }`);
+  await ask('jobs', '{ callbackSecret { createdAt } }');
   const entry = '{ type: "A", when: "2026-01-15T10:00:00Z", who: "u", msg: "m", pri: "Info" }';
   await ask('audit', `mutation { writeLogEntries(input: { app: "shop", entries: [${entry}] }) { accepted } }`);
   const collection = 'friendlyName: "c", mode: HASH, expireInSeconds: 60, keyFields: ["host"]';
@@ -333,6 +336,9 @@ async function fill({ platform, database }: TestPlatform, identity: Identity, ev
     `INSERT INTO app.quota_notices (org_id, quota, period, threshold) VALUES ($1, 'collections', '2026-01-01', 80)`,
     [identity.orgId],
   );
+  await database.asSuperuser(`INSERT INTO app.queue_alerts (org_id, kind) VALUES ($1, 'PENDING_JOBS')`, [
+    identity.orgId,
+  ]);
   await database.asSuperuser(
     `INSERT INTO app.job_results (org_id, job_id, attempt, first_row, row_count, json_bytes, data)
      SELECT org_id, id, 1, 0, 1, 1, '' FROM app.jobs WHERE org_id = $1`,

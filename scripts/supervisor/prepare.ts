@@ -7,17 +7,11 @@ import { HarborwatchError } from '../../platform/errors.js';
 import type { Role } from '../../platform/identity.js';
 import { createPlatform, type Platform } from '../../platform/platform.js';
 import { migrate, readMigrations } from '../../platform/postgres/migrate.js';
-import {
-  databaseName,
-  ensureDatabase,
-  ensureRoles,
-  type RoleKey,
-  roleNames,
-  withCredentials,
-} from '../../platform/postgres/roles.js';
-import { loadSecrets, tokenKeysFile } from '../../platform/secrets.js';
+import { databaseName, ensureDatabase, ensureRoles } from '../../platform/postgres/roles.js';
+import { loadSecrets } from '../../platform/secrets.js';
 import { anyOrgExists } from '../../platform/system/accounts.js';
 import { OrgsService } from '../../subgraphs/accounts/service/orgs.js';
+import { environmentOf, roleUrl } from '../installation.js';
 
 export interface Preparation {
   /** A user that may create roles and databases. */
@@ -44,27 +38,13 @@ const everyRole: Role[] = ['PLATFORM_ADMIN', 'ADMIN', 'ANALYST', 'AUDITOR', 'ING
 /** Safe to repeat; a second start changes nothing. */
 export async function prepare({ superuserUrl, redisUrl, dataDir, demo }: Preparation): Promise<Prepared> {
   const secrets = await loadSecrets(dataDir);
-  const database = databaseName(superuserUrl);
-  const urlOf = (role: RoleKey) =>
-    withCredentials(superuserUrl, roleNames[role], secrets.rolePasswords[role], database);
   await ensureRoles(superuserUrl, secrets.rolePasswords);
-  const messages = await ensureDatabase(superuserUrl, database);
-  const applied = await migrate(urlOf('owner'), await readMigrations('schema/postgres'));
+  const messages = await ensureDatabase(superuserUrl, databaseName(superuserUrl));
+  const applied = await migrate(roleUrl('owner', superuserUrl, secrets), await readMigrations('schema/postgres'));
   if (applied.length > 0)
     messages.push(`Database: ${applied.length} migration${applied.length === 1 ? '' : 's'} applied.`);
 
-  const { TOKEN_SIGNING_KEY, TOKEN_SIGNING_KEY_FILE } = process.env;
-  const hasTokenKeys = Boolean(TOKEN_SIGNING_KEY?.trim() || TOKEN_SIGNING_KEY_FILE?.trim());
-  const env = {
-    DATABASE_APP_URL: urlOf('app'),
-    DATABASE_QUERY_URL: urlOf('query'),
-    DATABASE_SYSTEM_URL: urlOf('system'),
-    REDIS_URL: redisUrl,
-    ...(hasTokenKeys ? {} : { TOKEN_SIGNING_KEY_FILE: tokenKeysFile(dataDir) }),
-    CURSOR_KEY: secrets.cursorKey,
-    HOP_SIGNING_KEY: secrets.hopSigningKey,
-    API_KEY_SECRET: secrets.apiKeySecret,
-  };
+  const env = environmentOf({ superuserUrl, redisUrl, dataDir, secrets });
   const platform = createPlatform(loadConfig(withSettings(process.env, env)), 'prepare');
   try {
     // Kept in a file until they are shown, so that a first start which dies half-way locks nobody out.

@@ -4,15 +4,17 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { isRunning } from '../../platform/embedded/processes.js';
 import { endLeftovers } from './leftovers.js';
-import { startProcesses } from './processes.js';
+import { Processes } from './processes.js';
 import { Shutdown } from './shutdown.js';
 
 let root: string;
 let shutdown: Shutdown;
+let processes: Processes;
 
 beforeEach(async () => {
   root = await mkdtemp(path.join(tmpdir(), 'processes-'));
   shutdown = new Shutdown();
+  processes = new Processes({ dataDir: root, root, env: process.env, shutdown });
 });
 afterEach(async () => {
   await shutdown.run();
@@ -22,7 +24,7 @@ afterEach(async () => {
 const ready = `process.send({ ready: true }); process.on('SIGTERM', () => process.exit(0)); setInterval(() => {}, 1000);`;
 const start = async (code: string) => {
   await writeFile(path.join(root, 'one.mjs'), code);
-  return startProcesses({ dataDir: root, root, env: process.env, shutdown, programs: { one: 'one.mjs' } });
+  return processes.start('one', 'one.mjs');
 };
 const pidOf = async (name: string): Promise<number> =>
   JSON.parse(await readFile(path.join(root, 'run', `${name}.json`), 'utf8')).pid;
@@ -41,6 +43,16 @@ describe('a process of ours', () => {
     const first = await pidOf('one');
     process.kill(first, 'SIGKILL');
     await vi.waitFor(async () => expect(await pidOf('one')).not.toBe(first), { timeout: 60_000 });
+    expect(isRunning(await pidOf('one'))).toBe(true);
+  });
+
+  test('that is retired ends, and is not started again', async () => {
+    await start(ready);
+    const pid = await pidOf('one');
+    await processes.retire('one');
+    expect(isRunning(pid)).toBe(false);
+    expect(await readdir(path.join(root, 'run'))).toEqual([]);
+    await start(ready);
     expect(isRunning(await pidOf('one'))).toBe(true);
   });
 

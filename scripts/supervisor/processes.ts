@@ -12,9 +12,6 @@ import { boundLog } from './logs.js';
 import type { Shutdown } from './shutdown.js';
 import { say, warn } from './terminal.js';
 
-/** Name and compiled entry file of each. */
-const ours = { gateway: 'dist/gateway/main.js', workers: 'dist/subgraphs/work.js' };
-
 const readyTimeoutMs = 60_000;
 const drainMs = 4_500;
 const killMs = 300;
@@ -24,77 +21,109 @@ const longestBackoffMs = 10_000;
 const steadyMs = 60_000;
 const mostCrashes = 10;
 
-interface Input {
-  dataDir: string;
+export interface ProcessesInput {
+  /** Where logs go, and where processes are remembered. Undefined: they log to our own output. */
+  dataDir: string | undefined;
   /** The checkout. */
   root: string;
   env: NodeJS.ProcessEnv;
   shutdown: Shutdown;
-  /** Entry files by name, below `root`. Default: the gateway and the workers. */
-  programs?: Record<string, string>;
 }
 
-/** Starts all processes and resolves when each has sent `{ ready: true }`. */
-export async function startProcesses(input: Input): Promise<void> {
-  const running = new Map<string, ChildProcess>();
-  input.shutdown.add(async (hasten) => {
-    await Promise.all([...running.values()].map((child) => drain(child, hasten)));
-    for (const name of running.keys()) await forget(input.dataDir, name);
-  });
-  const starting = Object.entries(input.programs ?? ours).map(([name, file]) => startOne(name, file, running, input));
-  await input.shutdown.unlessStopped(Promise.all(starting));
+interface OwnProcess {
+  name: string;
+  /** The entry file; a relative path is one below `root`. */
+  file: string;
+  logFile: string | undefined;
+  /** The latest one. */
+  child: ChildProcess | undefined;
+  /** It is to end, and not to be started again. */
+  retired: boolean;
 }
 
-async function startOne(name: string, file: string, running: Map<string, ChildProcess>, input: Input): Promise<void> {
-  const { dataDir, shutdown } = input;
-  const logFile = await boundLog(dataDir, name);
-  let child = await spawnProcess(name, file, logFile, input);
-  running.set(name, child);
-  if (!(await becomesReady(child))) {
-    if (shutdown.stopping) return;
-    throw new StartError(`The ${name} process does not start: ${await lastWords(logFile)} Its log is ${logFile}.`);
+export class Processes {
+  readonly #input: ProcessesInput;
+  readonly #running = new Map<string, OwnProcess>();
+
+  constructor(input: ProcessesInput) {
+    this.#input = input;
+    input.shutdown.add(async (hasten) => {
+      await Promise.all([...this.#running.values()].map((process) => this.#end(process, hasten)));
+    });
   }
-  const keepRunning = async () => {
+
+  /** Starts one and resolves when it has sent `{ ready: true }`. @throws StartError with its last words */
+  async start(name: string, file: string): Promise<void> {
+    const { dataDir, shutdown } = this.#input;
+    const logFile = dataDir === undefined ? undefined : await boundLog(dataDir, name);
+    if (shutdown.stopping) return;
+    const process: OwnProcess = { name, file, logFile, child: undefined, retired: false };
+    this.#running.set(name, process);
+    const child = await this.#spawn(process);
+    if (!(await becomesReady(child))) {
+      if (shutdown.stopping) return;
+      await this.#end(process, AbortSignal.abort());
+      const where =
+        logFile === undefined ? 'what it said is above.' : `${await lastWords(logFile)} Its log is ${logFile}.`;
+      throw new StartError(`The ${name} process does not start: ${where}`);
+    }
+    this.#keepRunning(process, child).catch((error: Error) =>
+      shutdown.fail(`The ${name} process cannot be watched: ${error.message}`),
+    );
+  }
+
+  /** Ends one that is no longer needed: it finishes what it can in a few seconds, and hands the rest back. */
+  async retire(name: string): Promise<void> {
+    const process = this.#running.get(name);
+    if (process) await this.#end(process, new AbortController().signal);
+  }
+
+  async #end(process: OwnProcess, hasten: AbortSignal): Promise<void> {
+    process.retired = true;
+    if (process.child) await drain(process.child, hasten);
+    this.#running.delete(process.name);
+    if (this.#input.dataDir !== undefined) await forget(this.#input.dataDir, process.name);
+  }
+
+  async #keepRunning(process: OwnProcess, first: ChildProcess): Promise<void> {
+    const { shutdown } = this.#input;
+    const { name, logFile } = process;
+    const seeLog = logFile === undefined ? '' : ` Its log is ${logFile}.`;
+    let child = first;
     for (let crashes = 0; ; ) {
       const upSince = performance.now();
       const [code, signal] =
         (child.exitCode ?? child.signalCode) ? [child.exitCode, child.signalCode] : await once(child, 'exit');
-      if (shutdown.stopping) return;
+      if (shutdown.stopping || process.retired) return;
       crashes = performance.now() - upSince > steadyMs ? 1 : crashes + 1;
       const how = signal ?? `exit ${code}`;
       if (crashes > mostCrashes) {
-        return shutdown.fail(
-          `The ${name} process crashed ${crashes} times in a row (${how}): see ${logFile}. Stopping.`,
-        );
+        return shutdown.fail(`The ${name} process crashed ${crashes} times in a row (${how}).${seeLog} Stopping.`);
       }
       const waitMs = Math.min(firstBackoffMs * 2 ** (crashes - 1), longestBackoffMs);
-      warn(`The ${name} process ended (${how}): starting it again in ${waitMs / 1000} s. Its log is ${logFile}.`);
+      warn(`The ${name} process ended (${how}): starting it again in ${waitMs / 1000} s.${seeLog}`);
       await delay(waitMs);
-      if (shutdown.stopping) return;
-      child = await spawnProcess(name, file, logFile, input);
-      running.set(name, child);
+      if (shutdown.stopping || process.retired) return;
+      child = await this.#spawn(process);
       if (await becomesReady(child)) say(`The ${name} process is up again.`);
       else child.kill('SIGKILL');
     }
-  };
-  keepRunning().catch((error: Error) => shutdown.fail(`The ${name} process cannot be watched: ${error.message}`));
-}
+  }
 
-/** Detached, so that a terminal's Ctrl-C reaches the supervisor alone, which drains the rest in turn. */
-async function spawnProcess(name: string, file: string, logFile: string, { dataDir, root, env }: Input) {
-  const log = openSync(logFile, 'a', 0o600);
-  try {
-    const child = fork(path.join(root, file), [], {
-      cwd: root,
-      env,
-      detached: true,
-      stdio: ['ignore', log, log, 'ipc'],
-    });
-    child.on('error', () => {}); // Seen as a process that never becomes ready.
-    if (child.pid) await remember(dataDir, name, child.pid);
-    return child;
-  } finally {
-    closeSync(log);
+  /** Detached, so that a terminal's Ctrl-C reaches the supervisor alone, which drains the rest in turn. */
+  async #spawn(process: OwnProcess): Promise<ChildProcess> {
+    const { dataDir, root, env } = this.#input;
+    const log = process.logFile === undefined ? 'inherit' : openSync(process.logFile, 'a', 0o600);
+    try {
+      const stdio = ['ignore', log, log, 'ipc'] as const;
+      const child = fork(path.resolve(root, process.file), [], { cwd: root, env, detached: true, stdio: [...stdio] });
+      child.on('error', () => {}); // Seen as a process that never becomes ready.
+      process.child = child;
+      if (child.pid && dataDir !== undefined) await remember(dataDir, process.name, child.pid);
+      return child;
+    } finally {
+      if (typeof log === 'number') closeSync(log);
+    }
   }
 }
 

@@ -6,6 +6,7 @@ import { type EmbeddedPostgres, startPostgres } from '../../platform/embedded/po
 import { isRunning } from '../../platform/embedded/processes.js';
 import { type RunningRedis, startRedis } from '../../platform/embedded/redis.js';
 import { StartError } from '../../platform/embedded/start-error.js';
+import { usualRedis } from '../installation.js';
 import { boundLog } from './logs.js';
 import type { Shutdown } from './shutdown.js';
 import { say, warn } from './terminal.js';
@@ -46,7 +47,7 @@ export async function startServers({ dataDir, root, config, shutdown }: Input): 
         dataDir: path.join(dataDir, 'redis'),
         toolchainDir: path.join(root, '.harborwatch/toolchain'),
         url: config.redisUrl,
-        running: 'redis://127.0.0.1:6379',
+        running: usualRedis,
         logFile,
         log: say,
       });

@@ -38,7 +38,6 @@ beforeAll(async () => {
     { timestamp: '2024-01-02T00:00:00Z', host: 'b', bytes_in: 7 },
   ]);
   await ingest(jobs.platform, jobs.orgs[1], 'logs', [{ timestamp: '2024-01-01T00:00:00Z', host: 'other' }]);
-  await jobs.followSubmissions();
   await jobs.startWorker();
 });
 afterAll(() => jobs?.close());
@@ -48,9 +47,10 @@ async function codesOf(operation: string, input: object): Promise<{ codes: strin
   try {
     return { codes: [], answer: await jobs.ask(jobs.orgs[0], operation, { input }) };
   } catch (error) {
-    const { extensions, message } = error as { extensions?: { code?: string }; message: string };
+    const { extensions, message } = error as { extensions?: { code?: string; reason?: string }; message: string };
     expect(extensions?.code, message).toBeDefined();
-    return { codes: [extensions!.code!] };
+    const { code, reason } = extensions!;
+    return { codes: reason === undefined ? [code!] : [code!, reason] };
   }
 }
 
@@ -68,6 +68,7 @@ describe('a hostile query', () => {
     const { status, error } = submitted.answer?.submitJob ?? {};
     expectKnown([...submitted.codes, ...(error ? [error.code] : [])], JSON.stringify(error ?? submitted.codes));
     if (submitted.answer !== undefined) expect(['COMPLETED', 'FAILED'], JSON.stringify(error)).toContain(status);
+    expect(submitted.codes).not.toContain('JOB_NOT_COMPLETED');
     expectKnown((await codesOf(estimate, { language, query })).codes, 'estimateQuery');
     expectKnown((await codesOf(completion, { language, query, position: query.length >> 1 })).codes, 'completeQuery');
   });

@@ -245,6 +245,7 @@ async function otherDoors(): Promise<void> {
   });
   socket.close();
   await ingestDoor(token);
+  await downloadDoor(token);
 }
 
 /** `POST /ingest/{dataset}` */
@@ -272,6 +273,34 @@ async function ingestDoor(token: string): Promise<void> {
       ];
       const isSame = neutral(theirs.body, batchId) === neutral(nobodys.body, twin);
       report.take('another’s id, ingest', String(dataset), isSame ? undefined : `${theirs.body} / ${nobodys.body}`);
+    }
+  }
+}
+
+/** `GET /jobs/{id}/results` */
+async function downloadDoor(token: string): Promise<void> {
+  const { doors, gateway, owner, stranger } = world;
+  const download = (id: unknown, by: string | undefined, query = 'format=ndjson') =>
+    doors.fetch(`/jobs/${id}/results?${query}`, by, { method: 'GET' });
+  const nothing = await gateway.tokenFor({ ...stranger.identity, capabilities: [] });
+  const callers = [
+    { name: 'no token', token: undefined, code: 'UNAUTHENTICATED' },
+    { name: 'no capability', token: nothing, code: 'FORBIDDEN' },
+    ...refused,
+  ];
+  for (const id of owner.knowledge.of('Job', 'id').slice(0, 5)) {
+    const twin = twinOf(id);
+    for (const caller of callers) {
+      const { body } = await download(id, caller.token);
+      report.take(`${caller.name}, download`, String(id), body.includes(`"${caller.code}"`) ? undefined : body);
+    }
+    for (const query of ['format=ndjson', 'format=csv&partial=true', 'format=json&offset=1&limit=1']) {
+      const [theirs, nobodys] = [await download(id, token, query), await download(twin, token, query)];
+      const isSame =
+        theirs.status === nobodys.status &&
+        theirs.headers === nobodys.headers &&
+        neutral(theirs.body, id) === neutral(nobodys.body, twin);
+      report.take('another’s id, download', query, isSame ? undefined : `${theirs.body} / ${nobodys.body}`);
     }
   }
 }

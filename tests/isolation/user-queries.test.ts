@@ -68,7 +68,7 @@ const estimate = (identity: Identity, { language, query, dataset }: Omit<QueryBr
 function faultsIn({ trick }: QueryBreakOut, { data, errors }: GraphQLAnswer<unknown>): string[] {
   const faults: string[] = [];
   const code = errors?.[0]?.extensions.code;
-  if (code !== undefined && !/^(QUERY_\w+|UNKNOWN_DATASET)$/.test(code)) faults.push(JSON.stringify(errors));
+  if (code !== undefined && !/^(QUERY_\w+|UNKNOWN_DATASET|JOB_FAILED)$/.test(code)) faults.push(JSON.stringify(errors));
   if (/"INTERNAL_SERVER_ERROR"/.test(JSON.stringify(data))) faults.push(JSON.stringify(data));
   const leak = leakIn(JSON.stringify({ data, errors }));
   if (leak !== undefined) faults.push(leak);

@@ -1,4 +1,4 @@
-/** Self-signed certificates for `localhost` and 127.0.0.1: the few bytes of DER that X.509 takes, without any tool. */
+/** Self-signed certificates for names and 127.0.0.1: the few bytes of DER that X.509 takes, without any tool. */
 import { generateKeyPairSync, randomBytes, sign } from 'node:crypto';
 
 const der = (tag: number, ...parts: Uint8Array[]): Buffer => {
@@ -15,10 +15,13 @@ const commonName = identifier(0x55, 0x04, 0x03);
 const subjectAltName = identifier(0x55, 0x1d, 0x11);
 
 /** A fresh pair of certificate and key in PEM; valid for an hour. */
-export function makeCertificate(): { cert: string; key: string } {
+export function makeCertificate(names: readonly string[] = ['localhost']): { cert: string; key: string } {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
   const name = sequence(der(0x31, sequence(commonName, der(0x0c, Buffer.from('localhost')))));
-  const altNames = sequence(der(0x82, Buffer.from('localhost')), der(0x87, Buffer.from([127, 0, 0, 1])));
+  const altNames = sequence(
+    ...names.map((altName) => der(0x82, Buffer.from(altName))),
+    der(0x87, Buffer.from([127, 0, 0, 1])),
+  );
   const content = sequence(
     der(0xa0, der(0x02, Buffer.from([2]))), // Version 3.
     der(0x02, Buffer.concat([Buffer.from([1]), randomBytes(8)])),
