@@ -2,13 +2,7 @@
 import 'reflect-metadata';
 import { registerEnumType } from 'type-graphql';
 
-export enum Period {
-  P_1H = 'P_1H',
-  P_6H = 'P_6H',
-  P_24H = 'P_24H',
-  P_7D = 'P_7D',
-  P_30D = 'P_30D',
-}
+export const Period = { P_1H: 'P_1H', P_6H: 'P_6H', P_24H: 'P_24H', P_7D: 'P_7D', P_30D: 'P_30D' } as const;
 registerEnumType(Period, {
   name: 'Period',
   description: 'A length of time that ends now; of events, with the running minute.',

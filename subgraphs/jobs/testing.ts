@@ -6,7 +6,6 @@ import { createPlatform } from '../../platform/platform.js';
 import { createExecutor, type Worker } from '../../platform/subgraph.js';
 import { createTestPlatform, type TestPlatform } from '../../tests/setup/database.js';
 import { jobs } from './index.js';
-import type { NewJob } from './store/submissions.js';
 
 /** A query that would run for hours. */
 export const endlessQuery = 'SELECT count(*) FROM generate_series(1, 1000000) a, generate_series(1, 1000000) b';
@@ -32,26 +31,6 @@ const check = (result: ExecutionResult): Data => {
     throw Object.assign(new Error(`${error.extensions.code}: ${error.message}`), { extensions: error.extensions });
   return result.data;
 };
-
-/** A submission as the store takes it: of `SELECT 1`, unless it says otherwise. */
-export const newJob = (given: Partial<NewJob> = {}): NewJob => ({
-  language: 'SQL',
-  query: 'SELECT 1',
-  dataset: null,
-  range: {},
-  priority: 'NORMAL',
-  timeoutMs: 300_000,
-  metadata: null,
-  callbackUrl: null,
-  resultTtlSeconds: 86_400,
-  cancelUnaskedSeconds: null,
-  submittedBy: null,
-  idempotencyKey: null,
-  fingerprint: Buffer.alloc(0),
-  reuse: undefined,
-  maxResultAgeSeconds: null,
-  ...given,
-});
 
 /** The subgraph without a worker; the test starts those. */
 export async function createJobsTest(settings: Record<string, string> = {}): Promise<JobsTest> {

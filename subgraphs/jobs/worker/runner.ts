@@ -1,5 +1,5 @@
 /** Runs jobs in a fixed number of slots: whenever one is free, it looks for work of its pool. */
-import { setTimeout as delay } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate } from 'node:timers/promises';
 import type { ClaimedJob } from '../store/leases.js';
 import { JobRun, type RunContext } from './run.js';
 
@@ -79,6 +79,8 @@ export class JobRunner {
     const { workerId, pool } = this.#options;
     try {
       while (this.#looksAgain && this.#freeSlots > 0) {
+        // Jobs end many at a time: one claim fills all of their slots.
+        await setImmediate();
         this.#looksAgain = false;
         const free = this.#freeSlots;
         const jobs = await this.#context.leases.claim(pool, workerId, free);
