@@ -121,7 +121,9 @@ describe('touchJob', () => {
     await alter(id, 'expires_at = now()');
     await expect(touch(id)).rejects.toThrow('RESULT_EXPIRED');
     const running = await t.submit(t.orgs[0], { query: endlessQuery });
-    await expect(touch(running.id)).rejects.toThrow('JOB_NOT_COMPLETED');
+    await expect(touch(running.id)).rejects.toMatchObject({
+      extensions: { code: 'JOB_NOT_COMPLETED', argument: 'input.id' },
+    });
     await t.ask(t.orgs[0], 'mutation ($id: ID!) { cancelJob(input: { id: $id }) { cancelledAt } }', { id: running.id });
     await expect(touch(running.id)).rejects.toThrow('JOB_CANCELLED');
     const failed = await t.submit(t.orgs[0], { query: 'SELECT 1 / (n - 2) FROM generate_series(1, 3) n', waitMs });
@@ -177,5 +179,47 @@ describe('a job with cancelUnaskedSeconds', () => {
     await cancel(id);
     await next;
     await states.return?.();
+  });
+});
+
+describe('a flood of submissions', () => {
+  const submission = `mutation ($input: SubmitJobInput!) { submitJob(input: $input) {
+    id query language dataset from to priority metadata resultExpected: resultCount } }`;
+  const submitNew = async (input: Record<string, unknown>) =>
+    (await t.ask(t.orgs[0], submission, { input: { maxResultAgeSeconds: 0, ...input } })).submitJob;
+
+  test('stores each job as it was sent, each with an id of its own', async () => {
+    const inputs = Array.from({ length: 150 }, (_, n) => ({
+      ...(n % 3 === 0
+        ? { language: 'OPENSEARCH', dataset: 'logs', query: `{"query": {"match_all": {}}, "size": ${n}}` }
+        : { language: 'SQL', query: `SELECT ${n} AS n, 'a "quoted" \\ text ä' AS t` }),
+      priority: ['LOW', 'NORMAL', 'HIGH'][n % 3],
+      metadata: [{ n, text: '\u0000 \\ " ä', list: [n, null] }, null, 'text', n][n % 4],
+      ...(n % 5 === 0
+        ? { from: '2024-01-01T00:00:00.5Z', to: `2024-02-01T00:00:${String(n % 60).padStart(2, '0')}Z` }
+        : {}),
+    }));
+    await submitNew({ query: 'SELECT 1' }); // From here on the quota is known to be far.
+    const made = await Promise.all(inputs.map(submitNew));
+    expect(new Set(made.map(({ id }) => id)).size).toBe(inputs.length);
+    for (const [n, input] of inputs.entries()) {
+      expect(made[n]).toMatchObject({ dataset: null, from: null, to: null, ...JSON.parse(JSON.stringify(input)) });
+    }
+  });
+
+  test('with few idempotency keys makes one job of each, and a job that cannot be stored fails alone', async () => {
+    await submitNew({ query: 'SELECT 1' });
+    const made = await Promise.all(
+      Array.from({ length: 90 }, (_, n) => submitNew({ query: `SELECT ${n % 3}`, idempotencyKey: `flood ${n % 3}` })),
+    );
+    expect(new Set(made.map(({ id, query }) => `${query} ${id}`)).size).toBe(3);
+    const nobody = {
+      ...t.orgs[0],
+      subject: { kind: 'USER', id: crypto.randomUUID(), userId: crypto.randomUUID() },
+    } as const;
+    const asNobody = t.ask(nobody, submission, { input: { query: 'SELECT 2', maxResultAgeSeconds: 0 } });
+    const others = Array.from({ length: 20 }, () => submitNew({ query: 'SELECT 3' }));
+    const outcomes = await Promise.allSettled([asNobody, ...others]);
+    expect(outcomes.map(({ status }) => status)).toEqual(['rejected', ...others.map(() => 'fulfilled')]);
   });
 });

@@ -59,7 +59,7 @@ export class CallbackAttemptStore {
     await this.#fenced(
       lease,
       `status = CASE WHEN $5::float8 IS NULL THEN 'DEAD' ELSE 'PENDING' END, last_status_code = $3, last_error = $4,
-       next_attempt_at = now() + $5::float8 * interval '1 millisecond'`,
+       next_attempt_at = now() + $5::float8 * interval '1 millisecond', died_at = CASE WHEN $5::float8 IS NULL THEN now() END`,
       [statusCode, error, retryInMs ?? null],
     );
   }

@@ -75,7 +75,7 @@ export async function lockCallback(tx: Tx, id: string): Promise<CallbackRow | un
 export async function restartCallback(tx: Tx, id: string): Promise<CallbackRow> {
   const [row] = await tx.query<CallbackRow>(
     `UPDATE job_callbacks
-        SET status = 'PENDING', tries = 0, trying_since = now(), next_attempt_at = now(), delivered_at = NULL
+        SET status = 'PENDING', tries = 0, trying_since = now(), next_attempt_at = now(), delivered_at = NULL, died_at = NULL
       WHERE id = $1 RETURNING ${columns}`,
     [id],
   );

@@ -41,6 +41,9 @@ const slow = (slowMs: string): string =>
   `${indexedSlow} AND (plan IS NOT NULL OR (status IN ('COMPLETED', 'FAILED') AND result_of IS NULL
      AND completed_at - started_at > ${slowMs} * interval '1 millisecond'))`;
 
+/** For how long an alert's cause has to be away before the alert is over. */
+const quietSeconds = 120;
+
 /** What is written down of an alert that begins. */
 export interface NoticedAlert {
   kind: string;
@@ -78,6 +81,7 @@ export class StatsStore {
   async beginAlert(identity: Identity, alert: NoticedAlert): Promise<boolean> {
     const { kind, message, ...data } = alert;
     return this.postgres.withOrg(identity, async (tx) => {
+      await tx.query('UPDATE queue_alerts SET quiet_since = NULL WHERE kind = $1 AND quiet_since IS NOT NULL', [kind]);
       const begun = await tx.query(
         'INSERT INTO queue_alerts (org_id, kind) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING 1',
         [identity.orgId, kind],
@@ -93,12 +97,18 @@ export class StatsStore {
     });
   }
 
-  /** An alert is over. @returns whether it was on: then that is an entry of the audit log */
+  /**
+   * What an alert was about is well. The alert is over when that has been so for a while: a queue that goes back and forth
+   * over a threshold is one alert, and not one a minute.
+   * @returns whether it was on, and is over now: then that is an entry of the audit log
+   */
   async endAlert(identity: Identity, kind: string): Promise<boolean> {
     return this.postgres.withOrg(identity, async (tx) => {
-      const [ended] = await tx.query<{ since: string }>('DELETE FROM queue_alerts WHERE kind = $1 RETURNING since', [
-        kind,
-      ]);
+      await tx.query('UPDATE queue_alerts SET quiet_since = now() WHERE kind = $1 AND quiet_since IS NULL', [kind]);
+      const [ended] = await tx.query<{ since: string }>(
+        "DELETE FROM queue_alerts WHERE kind = $1 AND quiet_since <= now() - $2 * interval '1 second' RETURNING since",
+        [kind, quietSeconds],
+      );
       if (!ended) return false;
       const { since } = ended;
       await recordAct(tx, identity, {

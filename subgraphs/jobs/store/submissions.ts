@@ -4,31 +4,11 @@ import type { Postgres } from '../../../platform/postgres/postgres.js';
 import { isUnlimited, type QuotaRow, quotaColumns, requireRoom, toUse, withQuotas } from '../../../platform/quotas.js';
 import { RecentUse } from '../../../platform/recent-use.js';
 import { sharedPool } from '../../../platform/worker-pools.js';
-import type { TimeRange } from '../../../query/index.js';
 import { births } from '../states.js';
-import { type JobLanguage, type JobPriority, type JobRow, jobColumns, keptResultBytes } from './jobs.js';
-import { type Reuse, reusableResult } from './reuse.js';
-
-export interface NewJob {
-  language: JobLanguage;
-  query: string;
-  dataset: string | null;
-  range: TimeRange;
-  priority: JobPriority;
-  timeoutMs: number;
-  metadata: unknown;
-  callbackUrl: string | null;
-  resultTtlSeconds: number;
-  cancelUnaskedSeconds: number | null;
-  submittedBy: string | null;
-  idempotencyKey: string | null;
-  /** Equal for equal requests. */
-  fingerprint: Buffer;
-  /** Undefined where no result answers another query. */
-  reuse: Reuse | undefined;
-  /** How old the result of another job may be that answers this one: 0 for none, null for as old as its kind allows. */
-  maxResultAgeSeconds: number | null;
-}
+import { ManyInserts, type StoredRow } from './insert-many.js';
+import { type JobRow, jobColumns, keptResultBytes } from './jobs.js';
+import type { NewJob } from './new-job.js';
+import { reusableResult } from './reuse.js';
 
 /** What a job takes over from the one that has its result. */
 const takenOver = 'attempt, columns, render, search, rows_fetched, revision, covered_since';
@@ -73,12 +53,13 @@ const insertOrReuse = statement(`old AS (
          id, ${takenOver}, 100, true, clock_timestamp(), clock_timestamp() + $14 * interval '1 second' FROM old
   ${kept} RETURNING ${jobColumns})`);
 
-type StoredRow = JobRow & { pool: string };
-
 export class SubmissionStore {
   readonly #resultUse = new RecentUse();
+  readonly #many: ManyInserts;
 
-  constructor(readonly postgres: Postgres) {}
+  constructor(readonly postgres: Postgres) {
+    this.#many = new ManyInserts(postgres);
+  }
 
   /**
    * Stores a job, or one that an old result answers.
@@ -86,8 +67,15 @@ export class SubmissionStore {
    * @throws QUOTA_EXCEEDED where there is no room for any result
    */
   async insert(identity: Identity, job: NewJob): Promise<{ job: JobRow; pool: string } | undefined> {
+    const { pool, ...stored } = await this.#insert(identity, job);
+    return stored.id === null ? undefined : { job: stored, pool };
+  }
+
+  async #insert(identity: Identity, job: NewJob): Promise<StoredRow> {
     const { reuse, range } = job;
     const looksForResult = reuse !== undefined && job.maxResultAgeSeconds !== 0;
+    const isFarFromQuota = this.#resultUse.take(identity.orgId, 1);
+    if (isFarFromQuota && !looksForResult) return this.#many.insert(identity, job);
     const parameters = [
       identity.orgId,
       job.language,
@@ -112,10 +100,9 @@ export class SubmissionStore {
       ...(looksForResult ? [job.maxResultAgeSeconds] : []),
     ];
     const insert = looksForResult ? insertOrReuse : insertAlways;
-    const { pool, ...stored } = this.#resultUse.take(identity.orgId, 1)
-      ? (await this.postgres.queryAsOrg<StoredRow>(identity, insert.alone, parameters))[0]!
-      : await this.#insertCounting(identity, insert.counting, parameters);
-    return stored.id === null ? undefined : { job: stored, pool };
+    if (!isFarFromQuota) return this.#insertCounting(identity, insert.counting, parameters);
+    const [row] = await this.postgres.queryAsOrg<StoredRow>(identity, insert.alone, parameters);
+    return row!;
   }
 
   /** @throws QUOTA_EXCEEDED; nothing is stored then */

@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { createClient } from 'graphql-ws';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
@@ -115,6 +116,18 @@ describe('the first hour', { timeout: 5 * minute }, () => {
     expect(new Set(JSON.parse(kql.stdout).map(JSON.stringify))).toEqual(
       new Set(JSON.parse(answer.stdout).map(JSON.stringify)),
     );
+  });
+
+  it('lists the jobs of those questions, and writes a result to a file', async () => {
+    const listed = await shell.run(readme('sh', 'harborwatch jobs'));
+    expect(listed, listed.stderr).toMatchObject({ status: 0 });
+    expect(listed.stdout).toContain('COMPLETED');
+    const { jobs } = await query('{ jobs(status: COMPLETED, first: 1) { nodes { id resultCount } } }');
+    const [{ id, resultCount }] = jobs.nodes;
+    const file = join(harborwatch.dataDir, 'result.csv');
+    const written = await shell.run(`npx harborwatch jobs results ${id} --format csv --output ${file}`);
+    expect(written, written.stderr).toMatchObject({ status: 0 });
+    expect(readFileSync(file, 'utf8').trim().split('\r\n')).toHaveLength(resultCount + 1);
   });
 
   it('shows a job’s progress over WebSocket before its end, with the submitter from another subgraph', async () => {
