@@ -16,6 +16,11 @@ export interface Ring {
 const ringTimeoutMs = 3_000;
 /** After a ring that nobody took, the next ones fail at once for this long: whoever rings has other work to do. */
 const pauseAfterFailureMs = 5_000;
+/** More rings than this that wait tell nobody anything new; of a queue that nobody answers they would fill Redis. */
+const mostWaiting = 1_000;
+/** How often it is looked how many wait: after so many rings, or so long. */
+const countEveryRings = 100;
+const countEveryMs = 1_000;
 /** BullMQ waits for Redis when it closes, and Redis may be away. */
 const closeTimeoutMs = 1_000;
 
@@ -24,6 +29,9 @@ export class Doorbell {
   readonly #queue: Queue<Ring>;
   readonly #redis: RedisConnections;
   #pausedUntil = 0;
+  #isFull = false;
+  #rungSinceCount = 0;
+  #countedAt = Number.NEGATIVE_INFINITY;
 
   constructor(name: string, redis: RedisConnections) {
     this.#redis = redis;
@@ -32,11 +40,12 @@ export class Doorbell {
   }
 
   /**
-   * Rings for a job.
+   * Rings for a job, unless very many rings wait already.
    * @returns false when Redis did not take it in time: somebody has to look for the job
    */
   async ring(ring: Ring): Promise<boolean> {
     if (this.#redis.commands.status !== 'ready' || performance.now() < this.#pausedUntil) return false;
+    if (await this.#hasEnough()) return true;
     // A kept id would swallow the next ring: it is made anew for each, and goes with its answer.
     const jobId = this.#redis.keys.ring(ring.orgId, randomUUID());
     const added = this.#queue.add('ring', ring, { jobId, removeOnComplete: true, removeOnFail: true });
@@ -52,6 +61,16 @@ export class Doorbell {
 
   async close(): Promise<void> {
     await within(closeTimeoutMs, this.#queue.close(), undefined);
+  }
+
+  async #hasEnough(): Promise<boolean> {
+    this.#rungSinceCount += 1;
+    if (this.#rungSinceCount >= countEveryRings || performance.now() - this.#countedAt > countEveryMs) {
+      this.#rungSinceCount = 0;
+      this.#countedAt = performance.now();
+      this.#isFull = (await within(ringTimeoutMs, this.#queue.getWaitingCount(), 0)) >= mostWaiting;
+    }
+    return this.#isFull;
   }
 }
 

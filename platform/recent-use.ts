@@ -6,20 +6,25 @@ import type { QuotaUse } from './quotas.js';
 const freshMs = 1_000;
 /** Up to this share of the limit nobody is told or refused anything: the first entry is written at 80 %. */
 const farShare = 0.5;
+/**
+ * And up to this share is taken at one reading: other processes take as much at the same time, and all that do not see
+ * each other shall stay below the limit together.
+ */
+const unseenShare = 0.02;
 const maxOrgs = 10_000;
 
 export class RecentUse {
-  readonly #readings = new LRUCache<string, { used: number; limit: number }>({ max: maxOrgs, ttl: freshMs });
+  readonly #readings = new LRUCache<string, { used: number; upTo: number }>({ max: maxOrgs, ttl: freshMs });
 
   /** Keeps what was counted just now. */
   note(orgId: string, { used, limit }: Pick<QuotaUse, 'used' | 'limit'>): void {
-    this.#readings.set(orgId, { used, limit });
+    this.#readings.set(orgId, { used, upTo: Math.min(farShare * limit, used + unseenShare * limit) });
   }
 
   /** Takes of the quota without a count. @returns false where it has to be counted */
   take(orgId: string, adding: number): boolean {
     const reading = this.#readings.get(orgId);
-    if (reading === undefined || reading.used + adding > farShare * reading.limit) return false;
+    if (reading === undefined || reading.used + adding > reading.upTo) return false;
     reading.used += adding;
     return true;
   }

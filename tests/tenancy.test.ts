@@ -17,6 +17,8 @@ import { readWholeFeed } from './setup/feed.js';
 /** Tables that hold nothing of any organisation. Whoever adds one says why here. */
 const tablesOfNobody: Record<string, string> = {
   'app.checkpoints': 'where each follower of a log stands: transaction numbers and the names of our own parts',
+  'app.job_clocks': 'the virtual time of each worker pool, by the pool’s name',
+  'app.job_workers': 'worker processes, their pools and how many jobs they run, of all organisations together',
 };
 
 /** Functions that run with their owner's rights; each was read with that in mind, and fixes its search_path. */

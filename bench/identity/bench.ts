@@ -1,16 +1,12 @@
 /** `npm run bench -- identity`: our gateway with everything that guards the graph, beside the same with none of it. */
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { loadConfig } from '../../platform/config.js';
-import { startPostgres } from '../../platform/embedded/postgres.js';
-import { startRedis } from '../../platform/embedded/redis.js';
 import { capabilitiesOf } from '../../platform/identity.js';
 import { type LimitOverrides, unlimited } from '../../platform/org-limits.js';
 import { createPlatform, type Platform } from '../../platform/platform.js';
 import { createOrgWithAdministrator } from '../../platform/system/accounts.js';
-import { prepare } from '../../scripts/supervisor/prepare.js';
 import { type Child, type ChildOptions, pinsProcesses, withChildren } from '../children.js';
 import { composeBench } from '../compose.js';
 import type { Floor } from '../floors.js';
@@ -19,6 +15,7 @@ import { contenders, type Program, post, type Running, startServing } from '../g
 import { subgraphs } from '../gateway/graph.js';
 import type { LoadResult, Order } from '../gateway/load.js';
 import { largeOperation, smallOperation } from '../gateway/operations.js';
+import { withServers } from '../servers.js';
 import { guardedSubgraphs } from './graph.js';
 
 const connections = 50;
@@ -42,23 +39,7 @@ export const identity: Bench = {
   name: 'identity',
   about: 'requests/s with tokens, rules of access and limits, beside the same gateway without',
   async run(options) {
-    const directory = await mkdtemp(join(tmpdir(), 'harborwatch-bench-'));
-    // Under root PostgreSQL runs as another user, who has to enter it.
-    await chmod(directory, 0o755);
-    const starting = [
-      startPostgres({ dataDir: join(directory, 'postgres') }),
-      startRedis({ dataDir: join(directory, 'redis'), toolchainDir: resolve('.harborwatch/toolchain') }),
-    ] as const;
-    try {
-      const [{ superuserUrl }, { url: redisUrl }] = await Promise.all(starting);
-      const { env } = await prepare({ superuserUrl, redisUrl, dataDir: directory, demo: true });
-      return await withChildren((start) => measure(options, directory, env, start));
-    } finally {
-      for (const server of await Promise.allSettled(starting)) {
-        if (server.status === 'fulfilled') await server.value.stop();
-      }
-      await rm(directory, { recursive: true, force: true });
-    }
+    return withServers(true, ({ directory, env }) => withChildren((start) => measure(options, directory, env, start)));
   },
 };
 

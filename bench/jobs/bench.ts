@@ -1,17 +1,12 @@
 /** `npm run bench -- jobs`: what a job costs beside a bare queue, how soon it is heard of, and what a late page costs. */
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
 import { loadConfig } from '../../platform/config.js';
-import { startPostgres } from '../../platform/embedded/postgres.js';
-import { startRedis } from '../../platform/embedded/redis.js';
 import { capabilitiesOf, type Identity } from '../../platform/identity.js';
 import { createPlatform, type Platform } from '../../platform/platform.js';
 import { createOrgWithAdministrator } from '../../platform/system/accounts.js';
-import { prepare } from '../../scripts/supervisor/prepare.js';
 import { type Child, type ChildOptions, withChildren } from '../children.js';
 import type { Floor } from '../floors.js';
 import { type Bench, type BenchOptions, type BenchReport, median, percentile } from '../frame.js';
+import { withServers } from '../servers.js';
 import { type Contender, startBare, startOurs, trivialQuery, workerSlots } from './contenders.js';
 import { type JobsSubgraph, openSubgraph } from './subgraph.js';
 
@@ -43,24 +38,9 @@ export const jobs: Bench = {
   about: 'jobs/s beside a bare BullMQ worker, the latency of events, and pages of a large result (BENCH_JOBS)',
   parts: ['throughput', 'latency', 'pages'],
   async run(options) {
-    const directory = await mkdtemp(join(tmpdir(), 'harborwatch-bench-'));
-    // Under root PostgreSQL runs as another user, who has to enter it.
-    await chmod(directory, 0o755);
-    const starting = [
-      startPostgres({ dataDir: join(directory, 'postgres') }),
-      startRedis({ dataDir: join(directory, 'redis'), toolchainDir: resolve('.harborwatch/toolchain') }),
-    ] as const;
-    try {
-      const [{ superuserUrl }, { url: redisUrl }] = await Promise.all(starting);
-      const prepared = await prepare({ superuserUrl, redisUrl, dataDir: directory, demo: false });
-      const env = { ...prepared.env, LOG_LEVEL: 'error' };
-      return await withChildren((start) => measure(options, env, start));
-    } finally {
-      for (const server of await Promise.allSettled(starting)) {
-        if (server.status === 'fulfilled') await server.value.stop();
-      }
-      await rm(directory, { recursive: true, force: true });
-    }
+    return withServers(false, ({ env }) =>
+      withChildren((start) => measure(options, { ...env, LOG_LEVEL: 'error' }, start)),
+    );
   },
 };
 

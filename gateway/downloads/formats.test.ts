@@ -95,7 +95,7 @@ describe('csv', () => {
       { name: 'n', type: 'LONG' },
       { name: 'd', type: 'DECIMAL' },
     ];
-    const hostile = ['=1+1', '+1', '-1', '@SUM(A1)', '\tx', '\rx', '\nx'];
+    const hostile = ['=1+1', '+1', '-1', '@SUM(A1)', '\tx', '\rx', '\nx', '＝1+1', '＋1', '－1', '＠SUM(A1)'];
     const rows = hostile.map((value) => [value, -5, '-12345678901234567890.5']);
     const lines = parseCsv(write('csv', columns, rows));
     expect(lines.map(([first]) => first!.value)).toEqual(["'=cmd()", ...hostile.map((value) => `'${value}`)]);

@@ -78,8 +78,8 @@ function objectWriter(columns: readonly ResultColumn[]): (row: ResultRow) => str
   };
 }
 
-/** What spreadsheets take for the start of a formula (OWASP, CSV injection). */
-const formulaStart = /^[=+\-@\t\r\n]/;
+/** What spreadsheets take for the start of a formula (OWASP, CSV injection), in full width as well. */
+const formulaStart = /^[=+\-@\t\r\n＝＋－＠]/;
 const needsQuotes = /[",\r\n]|^\s|\s$/;
 
 /**

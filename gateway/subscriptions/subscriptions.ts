@@ -1,5 +1,6 @@
 /** All subscriptions of the gateway: opened, shared among equal callers, and carried over to a new supergraph. */
 import { GraphQLError, type GraphQLFormattedError } from 'graphql';
+import { canonicalJson } from '../../platform/canonical-json.js';
 import type { Clock } from '../../platform/clock.js';
 import type { Config } from '../../platform/config.js';
 import { HarborwatchError, toErrorPayload } from '../../platform/errors.js';
@@ -8,7 +9,6 @@ import { formatError } from '../apollo.js';
 import { callerKey, type RequestContext } from '../context.js';
 import type { CompiledOperation, OperationResult } from '../execution/compiled-operation.js';
 import type { Graph } from '../graph.js';
-import type { Variables } from '../sources/source.js';
 import { Execution, type Subscribed } from './execution.js';
 import { Message } from './message.js';
 import { type Caller, prepare, type SubscriptionPlan } from './prepare.js';
@@ -54,7 +54,7 @@ export class Subscriptions {
   open(plan: SubscriptionPlan, caller: Caller, sink: Sink): Subscriber {
     const { compiled, operationName, variables } = plan;
     const scope = callerKey(caller);
-    const key = canonical([scope, this.#idOf(compiled), variables.raw]);
+    const key = canonicalJson([scope, this.#idOf(compiled), variables.raw]);
     const known = this.#executions.get(key);
     if (known?.execution.joinableFor(compiled)) return known.execution.join(sink);
     const sharing = sharingOf(this.#rules, compiled.document, operationName, variables.raw);
@@ -100,7 +100,7 @@ export class Subscriptions {
   #upstream({ subscription, variables }: SubscriptionPlan, caller: Caller, scope: string, sharing: Sharing): Upstream {
     const { source, operation } = subscription.upstream;
     const given = subscription.upstream.variables(variables);
-    const key = canonical([scope, source.name, given ?? null, operation.text]);
+    const key = canonicalJson([scope, source.name, given ?? null, operation.text]);
     const known = this.#upstreams.get(key);
     if (known?.joinable && known.source === source) return known;
     const upstream: Upstream = new Upstream(source, sharing, {
@@ -162,7 +162,8 @@ export class Subscriptions {
     const isSame =
       upstream.source === subscription.upstream.source &&
       upstream.operation.text === subscription.upstream.operation.text &&
-      canonical(upstream.variables(prepared.variables)) === canonical(subscription.upstream.variables(variables));
+      canonicalJson(upstream.variables(prepared.variables)) ===
+        canonicalJson(subscription.upstream.variables(variables));
     if (!isSame) return reloaded;
     running.plan = prepared;
     return prepared;
@@ -175,14 +176,6 @@ const reloaded = Message.ofErrors([
     extensions: { code: 'SUBSCRIPTION_SCHEMA_RELOAD' },
   },
 ]);
-
-/** JSON with the keys of objects in order. */
-export function canonical(value: unknown): string {
-  return JSON.stringify(value, (_key, part: unknown) => {
-    if (typeof part !== 'object' || part === null || Array.isArray(part)) return part;
-    return Object.fromEntries(Object.entries(part as Variables).sort(([one], [other]) => (one < other ? -1 : 1)));
-  });
-}
 
 /** A result as clients get it. */
 export function formatted({ data, errors, extensions }: OperationResult, logger: Logger): OperationResult {

@@ -7,16 +7,19 @@ const bad = (message: string): never => {
 
 const rfc3339 = /^(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2}:\d{2})(?:\.(\d{1,9}))?([Zz]|[+-]\d{2}:\d{2})$/;
 
+const firstMs = Date.parse('0001-01-01T00:00:00Z');
+const lastMs = Date.parse('9999-12-31T23:59:59Z');
+
 /**
  * Reads an RFC 3339 moment and answers it in UTC with its own precision, up to nanoseconds.
- * @returns undefined for text that is no moment
+ * @returns undefined for text that is no moment, and for one outside the years 1 to 9999, which no store could take
  */
 export function parseMoment(text: string): string | undefined {
   const match = rfc3339.exec(text);
   if (!match) return undefined;
   const [, date, time, fraction, offset] = match;
   const ms = Date.parse(`${date}T${time}${offset!.toUpperCase()}`);
-  if (Number.isNaN(ms)) return undefined;
+  if (Number.isNaN(ms) || ms < firstMs || ms > lastMs) return undefined;
   // Date.parse rolls 31 February over into March; a moment that does not exist is refused.
   if (Number(date!.slice(8)) > new Date(Date.UTC(Number(date!.slice(0, 4)), Number(date!.slice(5, 7)), 0)).getUTCDate())
     return undefined;

@@ -48,11 +48,18 @@ const txOn = (client: pg.PoolClient): Tx => ({
   query: async <Row>(sql: string, parameters?: unknown[]) => (await client.query(sql, parameters)).rows as Row[],
 });
 
+/**
+ * Plans of statements that connections keep parsed are kept too. One that was made while a table was small would read all
+ * of it, also when it has grown since.
+ */
+const byIndex = `set_config('enable_seqscan', 'off', true)`;
+
 /** Gives no row: of several statements in one message only the last one's rows count. */
 const enterOrg = `SELECT FROM (
   SELECT set_config('app.org_id', $1, true) || set_config('app.audit_scopes', $2, true)
-      || set_config('transaction_timeout', $3, true) || set_config('transaction_read_only', $4, true) AS entered
+      || set_config('transaction_timeout', $3, true) || set_config('transaction_read_only', $4, true) || ${byIndex} AS entered
 ) AS scope WHERE entered IS NULL`;
+const enterSystem = `SELECT ${byIndex}`;
 const takeLock = 'SELECT pg_advisory_xact_lock(hashtextextended($1, 0))';
 
 const unreachable = new Set([
@@ -128,7 +135,8 @@ export class Postgres {
    * @param lock waits for this advisory lock first, and holds it to the end; the statement sees what was done before it
    */
   async queryAsSystem<Row>(sql: string, parameters: unknown[], { lock }: { lock?: string } = {}): Promise<Row[]> {
-    const before = lock === undefined ? [] : [{ text: takeLock, values: [lock] }];
+    const before: Statement[] = [{ text: enterSystem, values: [] }];
+    if (lock !== undefined) before.push({ text: takeLock, values: [lock] });
     return this.#once(this.#system, before, sql, parameters);
   }
 
@@ -168,8 +176,8 @@ export class Postgres {
     try {
       return await runPipeline<Row>(client, before, { text, values }, true);
     } catch (error) {
-      // What the server refused leaves the connection as it was; after anything else it is in an unknown state.
-      if (!(error instanceof pg.DatabaseError)) broken ??= error as Error;
+      // What the server refused leaves the connection as it was, unless it ends it; after anything else it is in an unknown state.
+      if (!(error instanceof pg.DatabaseError) || error.severity === 'FATAL') broken ??= error as Error;
       explain(error);
     } finally {
       client.off('error', onError);

@@ -26,8 +26,8 @@ export interface CallbackRoom {
 const leaseSeconds = 60;
 
 /**
- * Takes callbacks that are due, those that waited longest of each organisation, in turns. Several processes may ask at
- * once: each callback goes to one of them.
+ * Takes callbacks that are due, those that waited longest of each organisation, in turns: a host that several of them call
+ * is for each of them, however many wait for it of one. Several processes may ask at once: each callback goes to one of them.
  */
 export async function claimDueCallbacks(postgres: Postgres, room: CallbackRoom): Promise<CallbackLease[]> {
   const fullHosts = [...room.busyHosts].filter(([, busy]) => busy >= room.perHost).map(([host]) => host);
@@ -40,16 +40,17 @@ export async function claimDueCallbacks(postgres: Postgres, room: CallbackRoom):
          SELECT (SELECT org_id FROM job_callbacks WHERE status = 'PENDING' AND org_id > waiting.org_id ORDER BY org_id LIMIT 1)
            FROM waiting WHERE waiting.org_id IS NOT NULL
        ), due AS (
-         SELECT waiting.org_id, oldest.*,
-                row_number() OVER (PARTITION BY waiting.org_id ORDER BY next_attempt_at, id) AS of_org,
-                row_number() OVER (PARTITION BY host ORDER BY next_attempt_at, id) AS of_host
-           FROM waiting CROSS JOIN LATERAL (
+         SELECT busy.org_id, oldest.*, busy.calls + row_number() OVER (PARTITION BY busy.org_id ORDER BY next_attempt_at, id) AS of_org
+           FROM (SELECT org_id, coalesce(($4::jsonb ->> org_id::text)::int, 0) AS calls FROM waiting) AS busy
+          CROSS JOIN LATERAL (
              SELECT id, host, next_attempt_at FROM job_callbacks
-              WHERE org_id = waiting.org_id AND status = 'PENDING' AND next_attempt_at <= now() AND host <> ALL ($6)
-              ORDER BY next_attempt_at LIMIT greatest(0, $2 - coalesce(($4::jsonb ->> waiting.org_id::text)::int, 0))
+              WHERE org_id = busy.org_id AND status = 'PENDING' AND next_attempt_at <= now() AND host <> ALL ($6)
+              ORDER BY next_attempt_at LIMIT greatest(0, $2 - busy.calls)
            ) AS oldest
+       ), queued AS (
+         SELECT *, row_number() OVER (PARTITION BY host ORDER BY of_org, next_attempt_at, id) AS of_host FROM due
        ), turns AS (
-         SELECT org_id, id FROM due WHERE of_host <= $3 - coalesce(($5::jsonb ->> host)::int, 0)
+         SELECT org_id, id FROM queued WHERE of_host <= $3 - coalesce(($5::jsonb ->> host)::int, 0)
           ORDER BY of_org, next_attempt_at LIMIT $1
        ), taken AS (
          SELECT c.org_id, c.id FROM job_callbacks c JOIN turns ON turns.org_id = c.org_id AND turns.id = c.id

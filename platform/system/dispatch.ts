@@ -22,6 +22,15 @@ const heldInOrder = (refs: string): string => `held AS (
 /** How many jobs an organisation has started for each that one of weight 1 has, while both have some that wait. */
 const weights = { ENTERPRISE: 4, PRO: 2, BASIC: 1 };
 
+/**
+ * The status of a job that is found by its id. The plan is kept, and may be made while no job waits: going through the
+ * index of those that wait would look just as well then. No index has this expression.
+ */
+const statusOfOne = (job: string): string => `(${job}.status || '')`;
+
+/** A claim looks at so many jobs more than it takes: some may be locked. */
+const spare = 4;
+
 /** The right to write to one attempt of a job. */
 export interface AttemptRef {
   orgId: string;
@@ -59,7 +68,8 @@ export interface ClaimOptions {
  * H. Vin, H. Cheng, "Start-time Fair Queueing", 1996): every start moves its organisation on by 1 over its weight, and
  * the one that is least far goes next; one that had nothing to do gains no credit by it. Within an organisation the most
  * urgent goes first, the oldest among equals. At most as many run of an organisation as its quota admits: claims come one
- * after the other, so that each sees what those before it have started.
+ * after the other, so that each sees what those before it have started. For the same reason none waits for a job that
+ * somebody else has locked: all others would wait with it.
  */
 export async function claimJobs(
   postgres: Postgres,
@@ -93,19 +103,24 @@ export async function claimJobs(
              SELECT id, priority, created_at FROM jobs
               WHERE org_id = shares.org_id AND status = 'PENDING'
                 AND (attempt = 0 OR updated_at < clock_timestamp() - $7 * interval '1 second')
-              ORDER BY priority DESC, created_at, id LIMIT greatest(0, least($2::bigint, shares.may_run - shares.ran_before))
+              ORDER BY priority DESC, created_at, id LIMIT greatest(0, least($2::bigint + ${spare}, shares.may_run - shares.ran_before))
            ) AS next
        ), chosen AS (
-         SELECT * FROM candidates ORDER BY start, created_at, id LIMIT $2::bigint
+         SELECT * FROM candidates ORDER BY start, created_at, id LIMIT $2::bigint + ${spare}
+       ), free AS (
+         SELECT chosen.* FROM chosen CROSS JOIN LATERAL (
+           SELECT FROM jobs j WHERE j.org_id = chosen.org_id AND j.id = chosen.id AND ${statusOfOne('j')} IN (${step.from})
+              FOR NO KEY UPDATE SKIP LOCKED
+         ) AS locked LIMIT $2::bigint
        ), claimed AS (
          UPDATE jobs j
             SET status = ${step.to}, attempt = j.attempt + 1, worker_id = $3, lease_until = clock_timestamp() + $4 * interval '1 second',
                 started_at = clock_timestamp(), updated_at = clock_timestamp(), phase = 'PLANNING', percent = 0, rows_fetched = 0,
                 is_exact = false, covered_since = NULL, revision = 0, columns = NULL, result_bytes = 0,
                 feed_horizon = pg_snapshot_xmin(pg_current_snapshot())
-           FROM chosen WHERE j.org_id = chosen.org_id AND j.id = chosen.id AND j.status IN (${step.from})
+           FROM free WHERE j.org_id = free.org_id AND j.id = free.id
          RETURNING j.org_id, j.id, j.attempt, j.language, j.query, j.dataset, j.range_from, j.range_to, j.timeout_ms,
-                   chosen.start, chosen.weight, chosen.ran_before, chosen.may_run
+                   free.start, free.weight, free.ran_before, free.may_run
        ), turned AS (
          INSERT INTO job_turns (org_id, pool, virtual_time) SELECT org_id, $1, max(start + 1 / weight) FROM claimed GROUP BY org_id
          ON CONFLICT (org_id) DO UPDATE SET pool = excluded.pool, virtual_time = excluded.virtual_time
@@ -133,7 +148,11 @@ export async function claimJobs(
   );
 }
 
-/** Renews leases. @returns which of them are still held, in order */
+/**
+ * Renews leases. Waits for nobody who writes to one of the jobs: the others' leases, and the news of their cancels, would
+ * wait too. That is the attempt itself, which renews its lease by it, or an end, which the next renewal sees.
+ * @returns which of them are still held, in order
+ */
 export async function renewLeases(
   postgres: Postgres,
   leases: readonly AttemptRef[],
@@ -142,9 +161,16 @@ export async function renewLeases(
   const held = await postgres.queryAsSystem<{ jobId: string }>(
     `WITH lease AS (
        SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::int[]) AS lease (org_id, id, attempt)
-     ), ${heldInOrder('lease')}
-     UPDATE jobs j SET lease_until = clock_timestamp() + $4 * interval '1 second'
-       FROM held WHERE j.org_id = held.org_id AND j.id = held.id RETURNING j.id AS "jobId"`,
+     ), held AS (
+       SELECT j.org_id, j.id FROM jobs j JOIN lease USING (org_id, id) WHERE j.attempt = lease.attempt AND j.status = 'RUNNING'
+     ), free AS (
+       SELECT j.org_id, j.id FROM jobs j JOIN lease USING (org_id, id)
+        WHERE j.attempt = lease.attempt AND j.status = 'RUNNING' FOR NO KEY UPDATE OF j SKIP LOCKED
+     ), renewed AS (
+       UPDATE jobs j SET lease_until = clock_timestamp() + $4 * interval '1 second'
+         FROM free WHERE j.org_id = free.org_id AND j.id = free.id
+     )
+     SELECT id AS "jobId" FROM held`,
     [...columnsOf(leases), leaseSeconds],
   );
   return whichOf(leases, held);

@@ -31,7 +31,7 @@ export interface QueueFigures {
   /** The 50th, 95th and 99th percentile of the same, by nearest rank: the time of a job that there was. */
   executionUs: [p50: number, p95: number, p99: number] | null;
   byPriority: Record<Priority, StartFigures>;
-  /** Callbacks of the last day that nobody took in all their time; counted up to 1,000. */
+  /** Callbacks that were given up in the last day; counted up to 1,000. */
   deadCallbacks: number;
 }
 
@@ -69,7 +69,7 @@ const queue = (promises: StartPromises): string => `
   CROSS JOIN LATERAL (SELECT count(*)::int AS running FROM jobs WHERE org_id = orgs.id AND status = 'RUNNING') AS now_running
   CROSS JOIN LATERAL (
     SELECT count(*)::int AS "deadCallbacks" FROM (
-      SELECT FROM job_callbacks WHERE org_id = orgs.id AND status = 'DEAD' AND created_at > now() - interval '1 day' LIMIT 1000
+      SELECT FROM job_callbacks WHERE org_id = orgs.id AND status = 'DEAD' AND died_at > now() - interval '1 day' LIMIT 1000
     ) AS dead
   ) AS calls
   CROSS JOIN LATERAL (
@@ -152,6 +152,8 @@ export async function readQueueFigures(
 /** A queue with the kinds of alerts about it that are on. */
 export interface WatchedQueue extends QueueFigures {
   alerts: string[];
+  /** Those among them whose cause was there at the last look. */
+  loudAlerts: string[];
 }
 
 /** Of every organisation that had a job in the period, has one now, or has an alert on. */
@@ -161,8 +163,9 @@ export async function readQueuesInUse(
   promises: StartPromises,
 ): Promise<WatchedQueue[]> {
   const rows = await postgres.asSystem((tx) =>
-    tx.query<FiguresRow & { alerts: string[] }>(
-      `SELECT figures.*, ARRAY(SELECT kind FROM queue_alerts WHERE org_id = figures."orgId") AS alerts
+    tx.query<FiguresRow & Pick<WatchedQueue, 'alerts' | 'loudAlerts'>>(
+      `SELECT figures.*, ARRAY(SELECT kind FROM queue_alerts WHERE org_id = figures."orgId") AS alerts,
+              ARRAY(SELECT kind FROM queue_alerts WHERE org_id = figures."orgId" AND quiet_since IS NULL) AS "loudAlerts"
          FROM (SELECT ${columnsOfQueue}, begun.* FROM orgs ${queue(promises)} ${starts(promises)}) AS figures
         WHERE running + completed + failed + cancelled + "deadCallbacks" > 0
            OR ${jobPriorities.map((priority) => `"${priority} pending"`).join(' + ')} > 0
@@ -170,7 +173,7 @@ export async function readQueuesInUse(
       [periodSeconds],
     ),
   );
-  return rows.map((row) => ({ ...toFigures(row), alerts: row.alerts }));
+  return rows.map((row) => ({ ...toFigures(row), alerts: row.alerts, loudAlerts: row.loudAlerts }));
 }
 
 /** The live workers of a pool. */

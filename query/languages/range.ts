@@ -16,7 +16,11 @@ export function exactRange({ from, to }: TimeRange = {}): TimeRange {
 function exact(argument: 'from' | 'to', text: string): string {
   const moment = momentOf(text);
   if (moment !== undefined) return momentText(moment);
-  fail('BAD_USER_INPUT', `"${argument}" of the time range must be RFC 3339, such as 2024-09-10T07:21:35Z.`, {
-    argument,
-  });
+  fail(
+    'BAD_USER_INPUT',
+    `"${argument}" of the time range must be RFC 3339 in the years 1 to 9999, such as 2024-09-10T07:21:35Z.`,
+    {
+      argument,
+    },
+  );
 }

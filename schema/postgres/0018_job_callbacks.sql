@@ -16,13 +16,16 @@ CREATE TABLE app.job_callbacks (
   last_error text,
   created_at timestamptz NOT NULL DEFAULT now(),
   delivered_at timestamptz,
+  died_at timestamptz,
   PRIMARY KEY (org_id, id),
   UNIQUE (org_id, job_id),
   FOREIGN KEY (org_id, job_id) REFERENCES app.jobs (org_id, id) ON DELETE CASCADE,
   CHECK ((status = 'PENDING') = (next_attempt_at IS NOT NULL)),
-  CHECK ((status = 'DELIVERED') = (delivered_at IS NOT NULL))
+  CHECK ((status = 'DELIVERED') = (delivered_at IS NOT NULL)),
+  CHECK ((status = 'DEAD') = (died_at IS NOT NULL))
 );
 CREATE INDEX job_callbacks_due ON app.job_callbacks (org_id, next_attempt_at) INCLUDE (id, host) WHERE status = 'PENDING';
+CREATE INDEX job_callbacks_dead ON app.job_callbacks (org_id, died_at) WHERE status = 'DEAD';
 CREATE INDEX job_callbacks_newest ON app.job_callbacks (org_id, created_at DESC, id DESC);
 CREATE INDEX job_callbacks_newest_by_status ON app.job_callbacks (org_id, status, created_at DESC, id DESC);
 ALTER TABLE app.job_callbacks ENABLE ROW LEVEL SECURITY;

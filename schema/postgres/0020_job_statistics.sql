@@ -80,6 +80,7 @@ CREATE TABLE app.queue_alerts (
   org_id uuid NOT NULL,
   kind text NOT NULL,
   since timestamptz NOT NULL DEFAULT now(),
+  quiet_since timestamptz, -- all is well since then, but not for long enough to say so
   PRIMARY KEY (org_id, kind)
 );
 ALTER TABLE app.queue_alerts ENABLE ROW LEVEL SECURITY;
@@ -87,8 +88,8 @@ ALTER TABLE app.queue_alerts FORCE ROW LEVEL SECURITY;
 CREATE POLICY own_org ON app.queue_alerts
   USING (org_id = (SELECT nullif(current_setting('app.org_id', true), '')::uuid));
 CREATE POLICY system_read ON app.queue_alerts FOR SELECT TO harborwatch_system USING (true);
-GRANT SELECT, INSERT, DELETE ON app.queue_alerts TO harborwatch_app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON app.queue_alerts TO harborwatch_app;
 GRANT SELECT ON app.queue_alerts TO harborwatch_system;
 
 GRANT SELECT (first_started_at) ON app.jobs TO harborwatch_system;
-GRANT SELECT (created_at) ON app.job_callbacks TO harborwatch_system;
+GRANT SELECT (died_at) ON app.job_callbacks TO harborwatch_system;

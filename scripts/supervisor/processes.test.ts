@@ -46,6 +46,20 @@ describe('a process of ours', () => {
     expect(isRunning(await pidOf('one'))).toBe(true);
   });
 
+  test('is started again and again where it ends without a word before it is ready', async () => {
+    // Ready the first time and from the fourth on; in between it ends as if nothing were wrong.
+    await start(`
+      import { appendFileSync, readFileSync } from 'node:fs';
+      appendFileSync('starts', '.');
+      const starts = readFileSync('starts', 'utf8').length;
+      if (starts === 2 || starts === 3) process.exit(0);
+      ${ready}
+      if (starts === 1) setTimeout(() => process.exit(0), 50);`);
+    const startsOf = async () => (await readFile(path.join(root, 'starts'), 'utf8')).length;
+    await vi.waitFor(async () => expect(await startsOf()).toBe(4), { timeout: 60_000 });
+    await vi.waitFor(async () => expect(isRunning(await pidOf('one'))).toBe(true), { timeout: 60_000 });
+  });
+
   test('that is retired ends, and is not started again', async () => {
     await start(ready);
     const pid = await pidOf('one');

@@ -92,8 +92,7 @@ export class Processes {
     let child = first;
     for (let crashes = 0; ; ) {
       const upSince = performance.now();
-      const [code, signal] =
-        (child.exitCode ?? child.signalCode) ? [child.exitCode, child.signalCode] : await once(child, 'exit');
+      const [code, signal] = hasEnded(child) ? [child.exitCode, child.signalCode] : await once(child, 'exit');
       if (shutdown.stopping || process.retired) return;
       crashes = performance.now() - upSince > steadyMs ? 1 : crashes + 1;
       const how = signal ?? `exit ${code}`;
@@ -127,6 +126,8 @@ export class Processes {
   }
 }
 
+const hasEnded = ({ exitCode, signalCode }: ChildProcess): boolean => exitCode !== null || signalCode !== null;
+
 /** True when the child says `{ ready: true }`, false when it ends first or is not up in time. */
 function becomesReady(child: ChildProcess): Promise<boolean> {
   return new Promise((resolve) => {
@@ -139,7 +140,7 @@ function becomesReady(child: ChildProcess): Promise<boolean> {
       if (message.ready) settle(true);
     });
     child.once('exit', () => settle(false));
-    if (child.exitCode !== null || child.signalCode !== null) settle(false);
+    if (hasEnded(child)) settle(false);
   });
 }
 

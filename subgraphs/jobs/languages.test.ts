@@ -130,7 +130,21 @@ describe('a query that cannot run is refused when it is submitted, with its plac
   test('a range that ends before it begins', async () => {
     const range = { from: '2026-03-02T00:00:00Z', to: '2026-03-01T00:00:00Z' };
     expect(await refusal({ query: 'SELECT 1', ...range })).toMatchObject({ argument: 'input.from' });
+    const sameMoment = { from: '2026-03-02T00:00:00.0000002Z', to: '2026-03-02T00:00:00.000001Z' };
+    expect(await refusal({ query: 'SELECT 1', ...sameMoment })).toMatchObject({ argument: 'input.from' });
   });
+
+  test('a range that ends behind all time, by the name of its argument', async () => {
+    expect(await refusal({ query: 'SELECT 1', to: '9999-12-31T23:59:59.9999999Z' })).toMatchObject({
+      code: 'BAD_USER_INPUT',
+      argument: 'input.to',
+    });
+  });
+});
+
+test('a range may be as short as a microsecond', async () => {
+  const range = { from: '2026-03-02T00:00:00.0001Z', to: '2026-03-02T00:00:00.000101Z' };
+  expect(await jobs.submit(org, { query: 'SELECT 1', ...range })).toMatchObject({ id: expect.any(String) });
 });
 
 describe('estimateQuery', () => {

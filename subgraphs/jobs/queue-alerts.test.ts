@@ -38,6 +38,12 @@ const addWorker = (pool: string) =>
   ]);
 /** Nobody reports in these tests, and what does not report is forgotten. */
 const keepWorkers = () => t.database.asSuperuser(`UPDATE app.job_workers SET seen_at = now() + interval '1 hour'`);
+/** Lets that much time pass since what alerts are about was there last. */
+const letBeQuiet = ({ orgId }: Identity, seconds = 121) =>
+  t.database.asSuperuser(
+    `UPDATE app.queue_alerts SET quiet_since = quiet_since - $2 * interval '1 second' WHERE org_id = $1`,
+    [orgId, seconds],
+  );
 const look = () => lookAtQueues(t.platform);
 const alerts = async (identity: Identity) => {
   const query = '{ queueStats { alerts { kind severity value threshold since message } } }';
@@ -102,17 +108,17 @@ describe('alerts', () => {
     await eventually(async () => expect(await kinds(identity)).toEqual([]));
   });
 
-  test('callbacks that nobody took are told for a day', async () => {
+  test('callbacks that were given up are told for a day from then on, however long they were tried', async () => {
     const identity = await newOrg();
     const { id } = await t.submit(identity, { query: 'SELECT 1' });
     await t.database.asSuperuser(
-      `INSERT INTO app.job_callbacks (org_id, job_id, url, type, status, next_attempt_at)
-       VALUES ($1, $2, 'https://receiver.example/', 'job.completed', 'DEAD', NULL)`,
+      `INSERT INTO app.job_callbacks (org_id, job_id, url, type, status, next_attempt_at, created_at, died_at)
+       VALUES ($1, $2, 'https://receiver.example/', 'job.completed', 'DEAD', NULL, now() - interval '24 hours', now())`,
       [identity.orgId, id],
     );
     expect(await kinds(identity)).toEqual(['DEAD_CALLBACKS']);
     await t.database.asSuperuser(
-      `UPDATE app.job_callbacks SET created_at = now() - interval '25 hours' WHERE org_id = $1`,
+      `UPDATE app.job_callbacks SET died_at = now() - interval '25 hours' WHERE org_id = $1`,
       [identity.orgId],
     );
     await eventually(async () => expect(await kinds(identity)).toEqual([]));
@@ -134,12 +140,31 @@ describe('the watch', () => {
     expect(on.map(({ since }) => since)).toEqual([expect.any(String), expect.any(String)]);
     await t.ask(identity, 'mutation { flushQueue }');
     await lookThrice();
+    await letBeQuiet(identity);
+    await lookThrice();
     const ended = (await entries(identity)).slice(2);
     expect(ended.toSorted()).toEqual(['queue.recovered PENDING_JOBS WARN', 'queue.recovered QUEUE_DEPTH WARN']);
     await storeHistory(t, identity, waiting(21));
     await lookThrice();
     expect((await entries(identity)).slice(4)).toEqual(['queue.degraded QUEUE_DEPTH WARN']);
     expect(await entries(other)).toEqual([]);
+  });
+
+  test('tells nothing of a queue that goes back and forth over a threshold, but that it began and that it ended', async () => {
+    const identity = await newOrg();
+    for (let round = 0; round < 3; round++) {
+      await storeHistory(t, identity, waiting(21));
+      await look();
+      await t.ask(identity, 'mutation { flushQueue }');
+      await look();
+      await letBeQuiet(identity, 100);
+    }
+    expect(await entries(identity)).toEqual(['queue.degraded QUEUE_DEPTH WARN']);
+    expect(await kinds(identity)).toEqual([]);
+    await look();
+    await letBeQuiet(identity);
+    await look();
+    expect((await entries(identity)).slice(1)).toEqual(['queue.recovered QUEUE_DEPTH WARN']);
   });
 
   test('takes its turn: of many processes one looks in an interval', async () => {

@@ -60,7 +60,7 @@ describe('submitJob', () => {
     const input = {
       query: 'SELECT 20',
       idempotencyKey: 'key-20',
-      metadata: { a: 1 },
+      metadata: { a: 1, b: { c: 2, d: [3, 4] } },
       priority: 'HIGH',
       resultTtlSeconds: 3_600,
     };
@@ -70,6 +70,8 @@ describe('submitJob', () => {
     // How long one waits, and what is said that goes without saying, changes nothing.
     const again = await t.submit(t.orgs[0], { ...input, waitMs: 1_000, language: 'SQL', timeoutMs: 300_000 });
     expect(again.id).toBe(made[0].id);
+    const turned = { b: { d: [3, 4], c: 2 }, a: 1 };
+    expect((await t.submit(t.orgs[0], { ...input, metadata: turned })).id).toBe(made[0].id);
     for (const other of [
       { query: 'SELECT 21' },
       { language: 'KQL', query: 'print 20' },
@@ -78,6 +80,7 @@ describe('submitJob', () => {
       { priority: 'LOW' },
       { timeoutMs: 1_000 },
       { metadata: { a: 2 } },
+      { metadata: { ...turned, b: { c: 2, d: [4, 3] } } },
       { maxResultAgeSeconds: 0 },
       { resultTtlSeconds: 60 },
       { cancelUnaskedSeconds: 60 },

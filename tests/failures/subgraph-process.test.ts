@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { generateSigningKey } from '../../platform/authentication/token-keys.js';
 import { freePort } from '../../platform/embedded/processes.js';
 import { type GraphQLAnswer, startTestGateway, type TestGateway } from '../setup/gateway.js';
+import { chunksOf, columnsOf, completed, storeResult } from '../setup/stored-results.js';
 import { type SubgraphProcess, startSubgraphProcess } from '../setup/subgraph-process.js';
 import { eventually } from '../setup/until.js';
 
@@ -115,5 +116,42 @@ describe('a subgraph in a process of its own', () => {
     await serve();
     expect((await watch().next()).value?.data?.jobProgress.id).toBe(id);
     await client.dispose();
+  });
+
+  it('is read by downloads to the last row; one that it is killed under is broken off, and goes on by range', async () => {
+    const rows = 20_000;
+    const result = await storeResult({
+      database: gateway.database,
+      orgId: gateway.orgs[0].orgId,
+      set: completed,
+      columns: columnsOf(['n', 'LONG'], ['text', 'STRING']),
+      chunks: chunksOf(rows, (n) => [n, 'x'.repeat(1_000)]),
+    });
+    const authorization = `Bearer ${await gateway.tokenFor(gateway.orgs[0])}`;
+    const ask = (headers: Record<string, string> = {}) =>
+      fetch(`${gateway.url}/jobs/${result}/results?format=ndjson`, {
+        headers: { authorization, 'accept-encoding': 'identity', ...headers },
+      });
+    const whole = await (await ask()).text();
+    const numbers = whole.split('\n', rows).map((line) => JSON.parse(line).n);
+    expect(numbers).toEqual(Array.from({ length: rows }, (_, n) => n));
+
+    const cut: Uint8Array[] = [];
+    const reading = (async () => {
+      for await (const bytes of (await ask()).body!) {
+        cut.push(bytes);
+        if (cut.length === 1) await served!.end('SIGKILL');
+      }
+    })();
+    await expect(reading).rejects.toThrow();
+    await serve();
+    const start = Buffer.concat(cut);
+    expect(start.length).toBeLessThan(whole.length);
+    const rest = await eventually(async () => {
+      const answer = await ask({ range: `bytes=${start.length}-` });
+      expect(answer.status).toBe(206);
+      return answer.text();
+    });
+    expect(start.toString() + rest).toBe(whole);
   });
 });

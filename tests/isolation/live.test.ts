@@ -1,11 +1,10 @@
 /** What is live keeps to its organisation: topics, rings, tails, and every name in Redis. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { datasets } from '../../datasets/index.js';
-import { LeaseStore } from '../../subgraphs/jobs/store/leases.js';
 import { startTestGateway, type TestGateway } from '../setup/gateway.js';
 import { eventually } from '../setup/until.js';
 import { Doors, type ProbeSocket } from './doors.js';
-import { eventOf, fillTenant, hashesOf, nameTenants, type Tenant } from './scene.js';
+import { eventOf, fillTenant, nameTenants, runJob, type Tenant } from './scene.js';
 
 let gateway: TestGateway;
 let owner: Tenant;
@@ -72,6 +71,36 @@ describe('live', () => {
       await ingest(stranger);
       expect(socket.messages.filter((text) => text.includes(owner.mark.text))).toEqual([]);
       expect(socket.messages.some((text) => text.includes(stranger.mark.text))).toBe(true);
+    } finally {
+      socket.close();
+    }
+  });
+
+  test('streams of jobs have those of their organisation alone, while another’s run', async () => {
+    const socket = await new Doors(gateway.url).socket(await gateway.tokenFor(stranger.identity));
+    const events = socket.start({ query: 'subscription { jobEvents { jobId job { query } status } }' });
+    const stats = socket.start({ query: 'subscription { queueStats(period: P_1H) { completedJobs pendingJobs } }' });
+    const told = (id: string) =>
+      socket.messages.map((text) => JSON.parse(text)).flatMap((one) => (one.id === id ? [one.payload.data] : []));
+    const jobsOf = async ({ identity }: Tenant) => {
+      const rows = await gateway.database.asSuperuser<{ id: string }>('SELECT id FROM app.jobs WHERE org_id = $1', [
+        identity.orgId,
+      ]);
+      return new Set(rows.map(({ id }) => id));
+    };
+    try {
+      await eventually(async () => {
+        await runJob(owner);
+        await runJob(stranger);
+        expect(told(events).map(({ jobEvents }) => jobEvents.status)).toContain('COMPLETED');
+        expect(told(stats).length).toBeGreaterThan(1);
+      });
+      await runJob(owner);
+      const own = await jobsOf(stranger);
+      expect(told(events).filter(({ jobEvents }) => !own.has(jobEvents.jobId))).toEqual([]);
+      expect(socket.messages.filter((text) => text.includes(owner.mark.text))).toEqual([]);
+      const mostJobs = Math.max(...told(stats).map(({ queueStats }) => queueStats.completedJobs));
+      expect(mostJobs).toBeLessThanOrEqual(own.size);
     } finally {
       socket.close();
     }

@@ -29,7 +29,10 @@ beforeAll(async () => {
   refused = await refusedCallers(world);
   for (const target of world.targets) ownArguments.set(target, world.values.required(target, world.stranger.knowledge));
 });
-afterAll(() => world?.gateway.close());
+afterAll(async () => {
+  await world?.gateway.close();
+  await world?.receiver.close();
+});
 
 /** An operation's answer at the door that its kind goes through. */
 async function ask(target: Target, token: string | undefined, asked: Asked) {

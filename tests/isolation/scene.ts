@@ -81,8 +81,8 @@ export const eventOf = (mark: Mark, { columns }: Dataset, time: string): Record<
   undeclared: mark.text,
 });
 
-/** Gives an organisation something of everything. */
-export async function fillTenant(tenant: Tenant, events = tenant.mark.events): Promise<void> {
+/** Gives an organisation something of everything. @param receiver of a callback; without one there is none */
+export async function fillTenant(tenant: Tenant, events = tenant.mark.events, receiver?: string): Promise<void> {
   const { ask, mark } = tenant;
   await sendEvents(tenant, events);
   await ask('mutation ($input: CreateUserInput!) { createUser(input: $input) { __typename id email name } }', {
@@ -104,6 +104,32 @@ export async function fillTenant(tenant: Tenant, events = tenant.mark.events): P
     },
   );
   await Promise.all([submitJobs(ask, mark), keepCollection(ask, mark)]);
+  if (receiver !== undefined) await haveCallback(tenant, receiver);
+}
+
+/** A job that ends, and a receiver that is told of it. */
+async function haveCallback({ ask, mark }: Tenant, receiver: string): Promise<void> {
+  const { submitJob } = await ask<{ submitJob: { id: string } }>(
+    'mutation ($query: String!, $url: String!) { submitJob(input: { query: $query, callbackUrl: $url }) { __typename id } }',
+    { query: `SELECT '${mark.text}' AS told`, url: `${receiver}/${mark.text}` },
+  );
+  await eventually(async () => {
+    const { job } = await ask<{ job: { callback: { status: string } | null } }>(
+      'query ($id: ID!) { job(id: $id) { __typename callback { __typename id status } } }',
+      { id: submitJob.id },
+    );
+    expect(job.callback?.status).toBe('DELIVERED');
+  });
+}
+
+/** Makes a job run and end once more. */
+export async function runJob({ ask, mark }: Tenant): Promise<void> {
+  const { submitJob } = await ask<{ submitJob: { status: string } }>(
+    `mutation ($query: String!) {
+       submitJob(input: { query: $query, waitMs: 20000, maxResultAgeSeconds: 0 }) { __typename id status } }`,
+    { query: `SELECT '${mark.text}' AS again` },
+  );
+  expect(submitJob.status).toBe('COMPLETED');
 }
 
 /** Sends events of every dataset, and as many log entries; may be called again. */

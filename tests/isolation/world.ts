@@ -3,13 +3,14 @@ import { readFile } from 'node:fs/promises';
 import { buildSchema, type GraphQLObjectType, type GraphQLSchema, parse } from 'graphql';
 import { symbols } from 'pino';
 import { expect } from 'vitest';
+import { type Receiver, startReceiver } from '../../subgraphs/jobs/callbacks/receivers.js';
 import { startTestGateway, type TestGateway } from '../setup/gateway.js';
 import { eventually } from '../setup/until.js';
 import { Doors, type ProbeSocket } from './doors.js';
 import { everythingBelow } from './harvest.js';
 import { Knowledge } from './knowledge.js';
 import { Rules } from './rules.js';
-import { fillTenant, marks, nameTenants, sendEvents, settledHashes, type Tenant, uuidsOf } from './scene.js';
+import { fillTenant, marks, nameTenants, runJob, sendEvents, settledHashes, type Tenant, uuidsOf } from './scene.js';
 import { type Kind, type Step, type Target, targetsOf } from './targets.js';
 import { Values } from './values.js';
 
@@ -28,6 +29,8 @@ interface Known extends Tenant {
 
 export interface World {
   gateway: TestGateway;
+  /** Takes the callbacks of both organisations. */
+  receiver: Receiver;
   schema: GraphQLSchema;
   rules: Rules;
   values: Values;
@@ -51,7 +54,8 @@ export interface World {
 }
 
 export async function openWorld(): Promise<World> {
-  const gateway = await startTestGateway({ workers: true, settings: { LOG_LEVEL: 'info' } });
+  const settings = { LOG_LEVEL: 'info', CALLBACK_ALLOWED_ADDRESSES: '127.0.0.1' };
+  const [gateway, receiver] = await Promise.all([startTestGateway({ workers: true, settings }), startReceiver()]);
   const logs: string[] = [];
   const { logger } = gateway.platform;
   (logger as unknown as Record<symbol, unknown>)[symbols.streamSym] = { write: (line: string) => logs.push(line) };
@@ -73,7 +77,7 @@ export async function openWorld(): Promise<World> {
     };
     return Object.assign(tenant, { knowledge });
   }) as [Known, Known];
-  await Promise.all([owner, stranger].map((tenant) => fillTenant(tenant)));
+  await Promise.all([owner, stranger].map((tenant) => fillTenant(tenant, undefined, receiver.url)));
 
   const tenants = [owner, stranger];
   const streams = await Promise.all(
@@ -85,14 +89,16 @@ export async function openWorld(): Promise<World> {
     }),
   );
   // Something happens while the streams are open.
-  await Promise.all(tenants.map((tenant) => sendEvents(tenant)));
+  await Promise.all(tenants.flatMap((tenant) => [sendEvents(tenant), runJob(tenant)]));
   const [ownerAnswers] = await Promise.all(
     tenants.map(async (tenant, index) => {
       await harvest(gateway, schema, values, tenant);
       const answers = await harvest(gateway, schema, values, tenant);
       await eventually(() => {
         learnStream(tenant.knowledge, streams[index]!);
-        expect(tenant.knowledge.cursors('Subscription', 'eventTail').length).toBeGreaterThan(0);
+        for (const stream of ['eventTail', 'jobEvents']) {
+          expect([stream, tenant.knowledge.cursors('Subscription', stream).length > 0]).toEqual([stream, true]);
+        }
       });
       return answers;
     }),
@@ -104,6 +110,7 @@ export async function openWorld(): Promise<World> {
   logs.length = 0;
   return {
     gateway,
+    receiver,
     schema,
     rules,
     values,

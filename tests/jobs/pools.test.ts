@@ -106,7 +106,7 @@ describe('npm run worker', { timeout: 4 * minute }, () => {
     expect([await poolsOf(gold), await poolsOf(shared)]).toEqual([['gold'], ['shared']]);
   });
 
-  test('a pool whose worker was killed is served by the shared workers within 20 s, and no job is lost', async () => {
+  test('a pool whose worker was killed is served by the shared workers within half a minute, and no job is lost', async () => {
     const long = await Promise.all(
       [1, 2].map(async (n) => {
         const query = `SELECT count(*) + ${n} AS n FROM generate_series(1, 20000000)`;
@@ -126,7 +126,7 @@ describe('npm run worker', { timeout: 4 * minute }, () => {
       [waiting, killedAt],
     );
     expect(first!.pools).toEqual(['shared']);
-    expect(first!.seconds).toBeLessThan(20);
+    expect(first!.seconds).toBeLessThan(30);
     expect((await states(long)).map(({ attempt }) => attempt)).toEqual([2, 2]);
     expect((await states(waiting)).map(({ attempt }) => attempt)).toEqual(waiting.map(() => 1));
   });

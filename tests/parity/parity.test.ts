@@ -143,8 +143,12 @@ type Answer = { data?: unknown; errors?: unknown };
 
 const ask = async (by: Callers, org: Identity, { signedIn, query, variables }: Operation): Promise<Answer> => {
   const { data, errors } = await by.query(signedIn ? org : undefined, query, variables);
-  return { data, errors };
+  return JSON.parse(JSON.stringify({ data, errors }), ofAnyProcess);
 };
+
+/** What a process takes is another figure in each, though it may stand still for a while. */
+const ofAnyProcess = (name: string, value: unknown) =>
+  /^(heapUsed|heapTotal|external)$/.test(name) && typeof value === 'number' ? 'some bytes' : value;
 
 const volatile = Symbol('changes from one moment to the next');
 
@@ -253,6 +257,7 @@ describe('embedded and distributed answer alike', () => {
     ],
     ['of a job that is not there', 'subscription { jobProgress(id: "none") { id } }', 'job'],
     ['with a cursor that is none', 'subscription { eventTail(dataset: "logs", after: "x") { cursor } }', 'job'],
+    ['of jobs with a cursor that is none', 'subscription { jobEvents(after: "x") { cursor } }', 'job'],
     ['of a dataset that is not there', 'subscription { eventTail(dataset: "none") { cursor } }', 'job'],
   ])('in the events of a stream %s', async (_name, query, kind) => {
     const [org] = base.orgs;

@@ -81,7 +81,7 @@ export function toStdout(terminal: Terminal): Sink {
 export const partOf = (file: string, etag: string | undefined): string =>
   `${file}.${etag?.replaceAll(/[^\w-]/g, '').slice(0, 40) ?? 'download'}.part`;
 
-/** A file that what comes is added to. */
+/** A file that what comes is added to. Moving it throws CommandFailure where others added to it as well. */
 export async function toFile(
   part: string,
 ): Promise<Sink & { close(): Promise<void>; moveTo(file: string): Promise<void> }> {
@@ -100,6 +100,12 @@ export async function toFile(
       size = 0;
     },
     close: () => handle.close(),
-    moveTo: (file) => rename(part, file),
+    async moveTo(file) {
+      // The same command may run twice: what both added is no file of either.
+      if ((await stat(part)).size !== size) {
+        throw new CommandFailure(exitStatus.failed, `Something else wrote to ${part} too. Remove it, and begin again.`);
+      }
+      await rename(part, file);
+    },
   };
 }

@@ -8,7 +8,7 @@ import { type CommandLine, commandLine } from '../../../tests/setup/command-line
 import { startTestGateway, type TestGateway } from '../../../tests/setup/gateway.js';
 import { chunksOf, columnsOf, completed, storeResult } from '../../../tests/setup/stored-results.js';
 import { createClient } from '../../index.js';
-import { partOf } from './download.js';
+import { partOf, toFile } from './download.js';
 
 const program = `${process.execPath} --no-warnings --import ./tests/support/run-typescript.mjs client/cli/main.ts`;
 const rows = 20_000;
@@ -90,6 +90,16 @@ test('a file that was broken off is gone on with from its end, and one that was 
     expect((await readFile(file)).equals(whole)).toBe(true);
   }
   expect((await readdir(directory)).filter((name) => name.endsWith('.part'))).toEqual([]);
+});
+
+test('a file that something else wrote to meanwhile is refused, and not taken for the download', async () => {
+  const part = path.join(directory, 'shared.part');
+  const [one, other] = [await toFile(part), await toFile(part)];
+  for (const sink of [one, other]) await sink.write(Buffer.from('half'));
+  for (const sink of [one, other]) {
+    await sink.close();
+    await expect(sink.moveTo(path.join(directory, 'shared.csv'))).rejects.toThrow('Something else wrote');
+  }
 });
 
 test('a connection that is lost is opened again, and no byte comes twice', async () => {

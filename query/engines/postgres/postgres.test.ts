@@ -263,6 +263,21 @@ describe('a run stops within a second', () => {
     expect(settled()).toBe(true);
   });
 
+  test('when it is aborted after its last row, and whoever waits for its connection gets a whole one', async () => {
+    const one = new pg.Pool({ connectionString: database.url('query'), max: 1 });
+    one.on('error', () => {});
+    const [query, controller] = [await prepare('SELECT 1'), new AbortController()];
+    const ask = (signal?: AbortSignal) =>
+      runQuery({ postgres: one }, query, { orgId, timeoutMs: 5_000, ...(signal && { signal }) });
+    const aborted = ask(controller.signal);
+    await aborted.next();
+    const waiting = all(ask());
+    controller.abort();
+    await aborted.next();
+    expect(await waiting).toHaveLength(1);
+    await one.end();
+  });
+
   test('when it was aborted before it began', async () => {
     await expect(run(await prepare(slow), { signal: AbortSignal.abort() })).rejects.toMatchObject({
       code: 'QUERY_CANCELLED',

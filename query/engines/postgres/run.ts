@@ -158,9 +158,9 @@ class Run {
     this.hasEnded();
   }
 
-  /** The transaction has ended. */
+  /** The transaction has ended. Where a stop came after the last row, the connection is being cut all the same. */
   hasEnded(): void {
-    this.#isClean = true;
+    this.#isClean = this.#stopped === undefined;
   }
 
   async close(): Promise<void> {

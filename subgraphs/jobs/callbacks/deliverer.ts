@@ -4,6 +4,7 @@
  * receiver is told at least once, always under the same id.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import { LRUCache } from 'lru-cache';
 import type { Clock } from '../../../platform/clock.js';
 import type { Logger } from '../../../platform/logging.js';
 import type { Postgres } from '../../../platform/postgres/postgres.js';
@@ -19,6 +20,10 @@ const lookEveryMs = 1_000;
 const inAll = 64;
 const perOrg = 16;
 const perHost = 8;
+/** To a host that did not answer a moment ago: several that hang shall not fill an organisation's share. */
+const perSilentHost = 2;
+const silentForMs = 60_000;
+const maxSilentHosts = 500;
 
 export interface DelivererContext {
   postgres: Postgres;
@@ -33,6 +38,7 @@ export class CallbackDeliverer {
   readonly #timer: NodeJS.Timeout;
   readonly #stop = new AbortController();
   readonly #underWay = new Map<CallbackLease, Promise<void>>();
+  readonly #silentHosts = new LRUCache<string, true>({ max: maxSilentHosts, ttl: silentForMs });
   #looking: Promise<void> | undefined;
   #lookAgain = false;
   #stopped = false;
@@ -80,6 +86,9 @@ export class CallbackDeliverer {
       busyOrgs.set(orgId, (busyOrgs.get(orgId) ?? 0) + 1);
       busyHosts.set(host, (busyHosts.get(host) ?? 0) + 1);
     }
+    for (const host of this.#silentHosts.keys()) {
+      busyHosts.set(host, (busyHosts.get(host) ?? 0) + perHost - perSilentHost);
+    }
     return { free: inAll - this.#underWay.size, perOrg, perHost, busyOrgs, busyHosts };
   }
 
@@ -110,6 +119,8 @@ export class CallbackDeliverer {
       if (!this.#stop.signal.aborted) throw error;
       return attempts.release(lease);
     }
+    if (answer.statusCode === null) this.#silentHosts.set(lease.host, true);
+    else this.#silentHosts.delete(lease.host);
     if (answer.error === null) return attempts.delivered(lease, answer);
     // Gone means that it is not wanted; whatever else failed may succeed later.
     const retryAfterMs = parseRetryAfter(answer.retryAfter, clock.now());

@@ -4,7 +4,7 @@ const secondMs = 1_000;
 const minuteMs = 60 * secondMs;
 const hourMs = 60 * minuteMs;
 
-/** After the first failure, the second one, and so on: 23 hours and 43 minutes together. */
+/** After the first failure, the second one, and so on; the last one again and again. */
 const delaysMs = [
   5 * secondMs,
   30 * secondMs,
@@ -14,7 +14,6 @@ const delaysMs = [
   hourMs,
   2 * hourMs,
   4 * hourMs,
-  8 * hourMs,
   8 * hourMs,
 ];
 /** For how long a call is tried. */
@@ -39,9 +38,10 @@ export interface FailedTry {
  * @returns undefined when there is none any more
  */
 export function retryDelayMs({ tries, elapsedMs, retryAfterMs = 0 }: FailedTry, random: number): number | undefined {
-  const delayMs = delaysMs[tries - 1];
+  // By the clock alone: attempts that were lost with their process count among the tries.
+  const delayMs = delaysMs[tries - 1] ?? delaysMs.at(-1)!;
   const leftMs = tryForMs - elapsedMs;
-  if (delayMs === undefined || leftMs <= 0) return undefined;
+  if (leftMs <= 0) return undefined;
   const jitteredMs = delayMs * (1 - jitter + 2 * jitter * random);
   return Math.min(Math.max(jitteredMs, Math.min(retryAfterMs, maxRetryAfterMs)), leftMs);
 }

@@ -122,7 +122,7 @@ export function alertsOf(figures: QueueFigures, pools: readonly PoolSlots[], set
     );
   }
   if (deadCallbacks > 0) {
-    raise('DEAD_CALLBACKS', deadCallbacks, 0, `${deadCallbacks} callbacks of the last day reached nobody.`);
+    raise('DEAD_CALLBACKS', deadCallbacks, 0, `${deadCallbacks} callbacks were given up in the last day.`);
   }
   return found;
 }

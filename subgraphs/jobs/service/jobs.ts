@@ -120,8 +120,9 @@ export class JobsService {
     const ttl = ttlSeconds === undefined ? undefined : checkTtl(ttlSeconds, 'input.ttlSeconds');
     const kept = isUuid(id.toLowerCase()) ? await this.store.prolong(identity, id, ttl) : undefined;
     if (kept) return kept;
-    requireResult(await this.#require(identity, id, 'input.id'), false);
-    return fail('RESULT_EXPIRED', 'The result’s time ended just now.', { argument: 'input.id' });
+    const argument = 'input.id';
+    requireResult(await this.#require(identity, id, argument), false, { argument });
+    return fail('RESULT_EXPIRED', 'The result’s time ended just now.', { argument });
   }
 
   /**
@@ -179,14 +180,19 @@ const searchable = (filters: JobFilters): JobFilters => ({
   userId: filters.userId === undefined || isUuid(filters.userId.toLowerCase()) ? filters.userId : nobody,
 });
 
-/** @throws why the job has no rows to answer with */
-function requireResult({ status, isExpired, error, expiresAt }: JobRow, partial: boolean): void {
-  if (isExpired) fail('RESULT_EXPIRED', `The result was kept until ${expiresAt}, and is gone.`, { expiresAt });
+/** @throws why the job has no rows to answer with; `about` goes into the details */
+function requireResult(
+  { status, isExpired, error, expiresAt }: JobRow,
+  partial: boolean,
+  about: { argument?: string } = {},
+): void {
+  if (isExpired)
+    fail('RESULT_EXPIRED', `The result was kept until ${expiresAt}, and is gone.`, { ...about, expiresAt });
   if (status === 'COMPLETED' || (partial && !isTerminal(status))) return;
   if (status === 'FAILED') {
     const reason = error?.code;
-    fail('JOB_FAILED', `The job has no result: it failed with ${reason}.`, { status, reason });
+    fail('JOB_FAILED', `The job has no result: it failed with ${reason}.`, { ...about, status, reason });
   }
-  if (status === 'CANCELLED') fail('JOB_CANCELLED', 'The job has no result: it was cancelled.', { status });
-  fail('JOB_NOT_COMPLETED', `The job is ${status}: its result is not whole yet.`, { status });
+  if (status === 'CANCELLED') fail('JOB_CANCELLED', 'The job has no result: it was cancelled.', { ...about, status });
+  fail('JOB_NOT_COMPLETED', `The job is ${status}: its result is not whole yet.`, { ...about, status });
 }

@@ -1,7 +1,7 @@
 /** What is said of a query's text before anything runs: its dataset, its range, where its errors belong. */
 import { datasets, findDataset } from '../../../datasets/index.js';
 import { fail, HarborwatchError } from '../../../platform/errors.js';
-import { exactRange } from '../../../query/index.js';
+import { exactRange, type TimeRange } from '../../../query/index.js';
 import type { JobLanguage } from '../store/jobs.js';
 
 /** A query's text and what it reads. */
@@ -15,13 +15,20 @@ export interface QueryText {
   to?: string | null;
 }
 
-/** What the engine says of the query is said of `input.query`. */
+/** What the engine says of the query is said of `input.query`, and of the range's ends likewise. */
+function ofInput(error: unknown): unknown {
+  if (!(error instanceof HarborwatchError)) return error;
+  const { argument } = error.details;
+  if (argument !== 'query' && argument !== 'from' && argument !== 'to') return error;
+  return new HarborwatchError(error.code, error.message, { ...error.details, argument: `input.${argument}` });
+}
+
+/** Has errors name arguments as the caller gave them. */
 export async function aboutInput<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    if (!(error instanceof HarborwatchError) || error.details.argument !== 'query') throw error;
-    throw new HarborwatchError(error.code, error.message, { ...error.details, argument: 'input.query' });
+    throw ofInput(error);
   }
 }
 
@@ -39,12 +46,23 @@ export function toQuery({ query, language, dataset = null, from, to }: QueryText
       argument: 'input.dataset',
     });
   }
-  if (from != null && to != null && Date.parse(from) >= Date.parse(to)) {
+  const range = toRange(from ?? undefined, to ?? undefined);
+  return { query, language: language ?? 'SQL', dataset: known?.name ?? null, range };
+}
+
+/** The range as what it means for events, which are stored in whole microseconds. */
+function toRange(from: string | undefined, to: string | undefined): TimeRange {
+  let range: TimeRange;
+  try {
+    range = exactRange({ ...(from !== undefined && { from }), ...(to !== undefined && { to }) });
+  } catch (error) {
+    throw ofInput(error);
+  }
+  // Without its Z, and with no zero at its end, the earlier text is the earlier moment.
+  if (range.from !== undefined && range.to !== undefined && range.from.slice(0, -1) >= range.to.slice(0, -1)) {
     fail('BAD_USER_INPUT', '"input.from" must be before "input.to".', { argument: 'input.from' });
   }
-  // Stored as what it means for events, which are stored in whole microseconds.
-  const range = exactRange({ ...(from == null ? {} : { from }), ...(to == null ? {} : { to }) });
-  return { query, language: language ?? 'SQL', dataset: known?.name ?? null, range };
+  return range;
 }
 
 /** @throws BAD_USER_INPUT that names the argument and its bounds */

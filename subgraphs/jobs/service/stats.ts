@@ -223,7 +223,10 @@ export class StatsService {
         const endedAt = performance.now();
         counting.staleAt = endedAt + Math.max(keptMs, restFactor * (endedAt - beganAt));
       },
-      () => this.#countings.delete(key),
+      () => {
+        counting.staleAt = 0;
+        this.#countings.delete(key);
+      },
     );
     return counting.answer;
   }

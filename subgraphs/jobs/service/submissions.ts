@@ -1,6 +1,7 @@
 /** The rules of submitting: what is checked and stored, and what an equal request answers with. */
 import { createHash } from 'node:crypto';
 import { datasets } from '../../../datasets/index.js';
+import { canonicalJson } from '../../../platform/canonical-json.js';
 import type { Clock } from '../../../platform/clock.js';
 import type { Config } from '../../../platform/config.js';
 import { fail } from '../../../platform/errors.js';
@@ -142,7 +143,7 @@ function toRequest(
     submittedBy: identity.subject.userId ?? null,
     idempotencyKey: checkIdempotencyKey(submission.idempotencyKey ?? null),
     // All of what changes the job, and nothing else: how long a caller waits for it does not.
-    fingerprint: createHash('sha256').update(JSON.stringify(request)).digest(),
+    fingerprint: createHash('sha256').update(canonicalJson(request)).digest(),
   };
 }
 

@@ -34,7 +34,7 @@ export async function lookAtQueues({ postgres, logger, config }: WatchContext): 
     const identity = systemIdentity(orgId, 'jobs');
     const on = alertsOf(queue, pools, config);
     for (const alert of on) {
-      if (queue.alerts.includes(alert.kind) || !(await store.beginAlert(identity, alert))) continue;
+      if (queue.loudAlerts.includes(alert.kind) || !(await store.beginAlert(identity, alert))) continue;
       const { kind, value, threshold } = alert;
       logger.warn({ orgId, kind, value, threshold }, 'a queue is degraded');
     }

@@ -63,6 +63,7 @@ export class Sweeper {
       await deleteExpiredResults(postgres);
       await deleteOldJobEvents(postgres);
     }
-    await this.#runner.look();
+    // Not waited for: while there is always more to start, it goes on, and the next sweep has other things to do too.
+    void this.#runner.look();
   }
 }

@@ -3,8 +3,10 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { loadConfig } from '../../../platform/config.js';
 import { freePort } from '../../../platform/embedded/processes.js';
 import { startRedis } from '../../../platform/embedded/redis.js';
+import { createPlatform } from '../../../platform/platform.js';
 import { toolchainDir } from '../../../tests/setup/toolchain.js';
 import { eventually } from '../../../tests/setup/until.js';
 import { ChunkBuilder } from '../store/chunks.js';
@@ -67,6 +69,47 @@ describe('claims', () => {
     expect(await stateOf(id)).toMatchObject({ status: 'RUNNING', attempt: 1 });
   });
 
+  test('wait for no job that somebody else has locked', async () => {
+    const { id } = await t.submit(t.orgs[0], { query: 'SELECT 1' });
+    const { id: other } = await t.submit(t.orgs[1], { query: 'SELECT 1' });
+    const release = await t.database.hold('SELECT FROM app.jobs WHERE id = $1 FOR UPDATE', [id]);
+    const leases = new LeaseStore(t.platform.postgres);
+    const claimed = async () => (await leases.claim('shared', 'worker', 1)).map(({ jobId }) => jobId);
+    expect(await claimed()).toEqual([other]);
+    expect(await claimed()).toEqual([]);
+    await release();
+    expect(await claimed()).toEqual([id]);
+  });
+
+  test('take as long after a flood where a process made their plans before it, for few jobs', async () => {
+    const fill = (count: number) =>
+      t.database.asSuperuser(
+        `INSERT INTO app.jobs (org_id, language, query, priority, timeout_ms, fingerprint)
+         SELECT $1, 'SQL', 'SELECT 1', 'NORMAL', 1000, '' FROM generate_series(1, $2::int)`,
+        [t.orgs[0].orgId, count],
+      );
+    const medianOf = async (leases: LeaseStore) => {
+      const times: number[] = [];
+      for (let n = 0; n < 15; n++) {
+        const began = performance.now();
+        expect(await leases.claim('shared', 'worker', 1)).toHaveLength(1);
+        times.push(performance.now() - began);
+      }
+      return times.sort((a, b) => a - b)[7]!;
+    };
+    // No statistics come in between that would have plans made anew.
+    await t.database.asSuperuser('ALTER TABLE app.jobs SET (autovacuum_enabled = off)');
+    await fill(25);
+    await t.database.asSuperuser('ANALYZE app.jobs');
+    const early = new LeaseStore(t.platform.postgres);
+    await medianOf(early);
+    await fill(20_000);
+    const platform = createPlatform(loadConfig(t.env), 'late');
+    const late = await medianOf(new LeaseStore(platform.postgres));
+    await platform.close();
+    expect(await medianOf(early)).toBeLessThan(10 * late);
+  });
+
   test('two workers that hear of the same jobs run each once', async () => {
     await Promise.all([t.startWorker(), t.startWorker()]);
     const submitted = await Promise.all(
@@ -113,6 +156,33 @@ describe('cancelJob', () => {
     await expect(cancel(id)).rejects.toMatchObject({
       extensions: { code: 'JOB_NOT_CANCELLABLE', status: 'CANCELLED' },
     });
+  });
+
+  test('stops the query within a second while somebody writes to another job of the same worker', async () => {
+    await t.startWorker();
+    const [{ id }, { id: locked }] = await Promise.all([
+      t.submit(t.orgs[0], { query: endlessQuery }),
+      t.submit(t.orgs[0], { query: `${endlessQuery} WHERE true` }),
+    ]);
+    await eventually(async () => expect(await t.runningQueries()).toBe(2));
+    const leaseOf = async (job: string) =>
+      (
+        await t.database.asSuperuser<{ until: Date }>('SELECT lease_until AS until FROM app.jobs WHERE id = $1', [job])
+      )[0]!.until;
+    const release = await t.database.hold('SELECT FROM app.jobs WHERE id = $1 FOR UPDATE', [locked]);
+    try {
+      // Two renewals later the lock was met.
+      for (let renewals = 0; renewals < 2; renewals++) {
+        const before = await leaseOf(id);
+        await eventually(async () => expect(await leaseOf(id)).not.toEqual(before), 5_000);
+      }
+      await cancel(id);
+      await eventually(async () => expect(await t.runningQueries()).toBe(1), 1_000);
+    } finally {
+      await release();
+    }
+    expect((await stateOf(locked)).status).toBe('RUNNING');
+    await cancel(locked);
   });
 
   test('of a job that waits keeps every worker from it', async () => {
