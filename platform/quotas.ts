@@ -118,7 +118,10 @@ const wordings: Record<QuotaName, [of: string, wait: string]> = {
   eventsPerDay: ['events and log entries a day', 'Nothing of the batch was stored: send it again then.'],
   storedBytes: ['bytes of events and log entries', 'Nothing of the batch was stored. An operator can raise the quota.'],
   runningJobs: ['jobs at the same time', 'Wait until one has ended.'],
-  resultBytes: ['bytes of job results', 'Results go when their time is over (resultTtlSeconds); ask for less at once, or have them kept for less long.'],
+  resultBytes: [
+    'bytes of job results',
+    'Results go when their time is over (resultTtlSeconds); ask for less at once, or have them kept for less long.',
+  ],
   collections: ['collections', 'Remove one first.'],
 };
 

@@ -8,6 +8,8 @@ export interface JobRef {
 }
 
 const batch = 500;
+/** A process that stands still in the middle of a sweep keeps the others from its jobs no longer than this. */
+const limits = { timeoutMs: 120_000 };
 
 /**
  * Takes jobs from workers that were not heard of for the length of their lease. A job that has had `maxAttempts` ends
@@ -18,9 +20,10 @@ export async function returnExpiredLeases(
   postgres: Postgres,
   { maxAttempts, error }: { maxAttempts: number; error: object },
 ): Promise<JobRef[]> {
-  // One message: a process that stands still in the middle would keep all others from these jobs.
-  return postgres.queryAsSystem<JobRef>(
-    `WITH lost AS (
+  return postgres.asSystem(
+    (tx) =>
+      tx.query<JobRef>(
+        `WITH lost AS (
          SELECT org_id, id FROM jobs WHERE status = 'RUNNING' AND lease_until < clock_timestamp()
           LIMIT ${batch} FOR UPDATE SKIP LOCKED
        ), returned AS (
@@ -36,7 +39,9 @@ export async function returnExpiredLeases(
          DELETE FROM job_results r USING returned j WHERE r.org_id = j.org_id AND r.job_id = j.id
        )
        SELECT org_id AS "orgId", id AS "jobId" FROM returned`,
-    [maxAttempts, JSON.stringify(error)],
+        [maxAttempts, JSON.stringify(error)],
+      ),
+    limits,
   );
 }
 
@@ -68,10 +73,9 @@ export async function deleteExpiredResults(postgres: Postgres): Promise<number> 
 
 /** Cancels the jobs that are to end once nobody asks for them, where nobody has for long enough. @returns them */
 export async function cancelUnaskedJobs(postgres: Postgres): Promise<JobRef[]> {
-  return postgres.asSystem(
-    async (tx) => {
-      const cancelled = await tx.query<JobRef>(
-        `WITH unasked AS (
+  return postgres.asSystem(async (tx) => {
+    const cancelled = await tx.query<JobRef>(
+      `WITH unasked AS (
          SELECT org_id, id FROM jobs
           WHERE cancel_unasked_seconds IS NOT NULL AND status IN ('PENDING', 'RUNNING')
             AND asked_at < clock_timestamp() - cancel_unasked_seconds * interval '1 second'
@@ -81,15 +85,13 @@ export async function cancelUnaskedJobs(postgres: Postgres): Promise<JobRef[]> {
                          lease_until = NULL, worker_id = NULL, phase = NULL, result_bytes = 0
          FROM unasked WHERE j.org_id = unasked.org_id AND j.id = unasked.id
        RETURNING j.org_id AS "orgId", j.id AS "jobId"`,
-      );
-      // A statement of its own: the first one does not see the rows that a worker stored just before its lock.
-      await tx.query(
-        `DELETE FROM job_results r USING unnest($1::uuid[], $2::uuid[]) AS job (org_id, id)
+    );
+    // A statement of its own: the first one does not see the rows that a worker stored just before its lock.
+    await tx.query(
+      `DELETE FROM job_results r USING unnest($1::uuid[], $2::uuid[]) AS job (org_id, id)
         WHERE r.org_id = job.org_id AND r.job_id = job.id`,
-        [cancelled.map(({ orgId }) => orgId), cancelled.map(({ jobId }) => jobId)],
-      );
-      return cancelled;
-    },
-    { timeoutMs: 120_000 },
-  );
+      [cancelled.map(({ orgId }) => orgId), cancelled.map(({ jobId }) => jobId)],
+    );
+    return cancelled;
+  }, limits);
 }
