@@ -1,7 +1,10 @@
 /** One statement, one round trip: the same rows, scope and errors as in a transaction of several. */
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createTestPlatform, type TestPlatform } from '../../tests/setup/database.js';
+import { Postgres } from './postgres.js';
 
 let t: TestPlatform;
 beforeAll(async () => {
@@ -76,4 +79,35 @@ test('a locked statement sees what was committed while it waited for the lock', 
   await t.database.asSuperuser(`INSERT INTO app.orgs (slug, name) VALUES ('lock-1', 'Lock')`);
   await release();
   expect(await waiting).toEqual([{ n: 1 }]);
+});
+
+test('a server that was lost without a word costs a statement its time, and not for ever', async () => {
+  const real = new URL(t.database.url('app'));
+  let isLost = false;
+  const sockets: Socket[] = [];
+  const proxy = createServer((client) => {
+    const server = connect(Number(real.port), real.hostname);
+    sockets.push(client, server);
+    for (const socket of [client, server]) socket.on('error', () => {});
+    client.on('data', (bytes) => isLost || server.write(bytes));
+    server.on('data', (bytes) => isLost || client.write(bytes));
+  });
+  proxy.listen(0, '127.0.0.1');
+  await once(proxy, 'listening');
+  const throughProxy = new URL(real);
+  throughProxy.port = String((proxy.address() as AddressInfo).port);
+  const urls = { app: throughProxy.href, query: throughProxy.href, system: throughProxy.href };
+  const postgres = new Postgres(urls);
+  try {
+    const read = () => postgres.queryAsOrg(t.orgs[0], 'SELECT id FROM orgs', [], { timeoutMs: 200 });
+    await expect(read()).resolves.toHaveLength(1);
+    isLost = true;
+    await expect(read()).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE' });
+    isLost = false;
+    await expect(read()).resolves.toHaveLength(1);
+  } finally {
+    for (const socket of sockets) socket.destroy();
+    await postgres.close();
+    proxy.close();
+  }
 });

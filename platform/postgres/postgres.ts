@@ -60,6 +60,8 @@ const enterOrg = `SELECT FROM (
       || set_config('transaction_timeout', $3, true) || set_config('transaction_read_only', $4, true) || ${byIndex} AS entered
 ) AS scope WHERE entered IS NULL`;
 const enterSystem = `SELECT ${byIndex}`;
+/** How long after its time a statement's connection is taken for dead. */
+const serverGraceMs = 5_000;
 const takeLock = 'SELECT pg_advisory_xact_lock(hashtextextended($1, 0))';
 
 const unreachable = new Set([
@@ -127,7 +129,7 @@ export class Postgres {
       String(Math.floor(timeoutMs)),
       readOnly ? 'on' : 'off',
     ];
-    return this.#once(this.#app, [{ text: enterOrg, values }], sql, parameters);
+    return this.#once(this.#app, [{ text: enterOrg, values }], { text: sql, values: parameters }, timeoutMs);
   }
 
   /**
@@ -137,7 +139,7 @@ export class Postgres {
   async queryAsSystem<Row>(sql: string, parameters: unknown[], { lock }: { lock?: string } = {}): Promise<Row[]> {
     const before: Statement[] = [{ text: enterSystem, values: [] }];
     if (lock !== undefined) before.push({ text: takeLock, values: [lock] });
-    return this.#once(this.#system, before, sql, parameters);
+    return this.#once(this.#system, before, { text: sql, values: parameters }, 30_000);
   }
 
   /**
@@ -166,20 +168,23 @@ export class Postgres {
     await Promise.all([this.#app.end(), this.#system.end(), this.queryPool.end()]);
   }
 
-  async #once<Row>(pool: pg.Pool, before: Statement[], text: string, values: unknown[]): Promise<Row[]> {
+  async #once<Row>(pool: pg.Pool, before: Statement[], statement: Statement, timeoutMs: number): Promise<Row[]> {
     const client = await pool.connect().catch(explain);
     let broken: Error | undefined;
     const onError = (error: Error) => {
       broken = error;
     };
     client.on('error', onError);
+    // The server ends what takes too long; one that was lost without a word does not.
+    const lost = setTimeout(() => client.connection.stream.destroy(), timeoutMs + serverGraceMs);
     try {
-      return await runPipeline<Row>(client, before, { text, values }, true);
+      return await runPipeline<Row>(client, before, statement, true);
     } catch (error) {
       // What the server refused leaves the connection as it was, unless it ends it; after anything else it is in an unknown state.
       if (!(error instanceof pg.DatabaseError) || error.severity === 'FATAL') broken ??= error as Error;
       explain(error);
     } finally {
+      clearTimeout(lost);
       client.off('error', onError);
       client.release(broken);
     }
