@@ -38,7 +38,24 @@ function parseCsv(text: string): { value: string; quoted: boolean }[][] {
 const text = fc.oneof(
   fc.string({ unit: 'grapheme' }),
   fc.string({
-    unit: fc.constantFrom('"', ',', '\r', '\n', '\t', ' ', '=', '+', '-', '@', "'", 'a', '\ufeff', '\u2028'),
+    unit: fc.constantFrom(
+      '"',
+      ',',
+      '\r',
+      '\n',
+      '\t',
+      ' ',
+      '=',
+      '+',
+      '-',
+      '@',
+      '＝',
+      '＠',
+      "'",
+      'a',
+      '\ufeff',
+      '\u2028',
+    ),
   }),
 );
 const jsonValue = fc.jsonValue({ maxDepth: 2 });
@@ -66,7 +83,7 @@ const result = names.chain((all) =>
 const numRuns = isDeep ? 20_000 : 1_000;
 
 describe('csv', () => {
-  const safe = (value: string) => (/^[=+\-@\t\r\n]/.test(value) ? `'${value}` : value);
+  const safe = (value: string) => (/^[=+\-@\t\r\n＝＋－＠]/.test(value) ? `'${value}` : value);
 
   test('is read by RFC 4180 as what was written, of any values and names', () => {
     fc.assert(
