@@ -1,5 +1,6 @@
 /** Steps of plans to put together in tests, and a database of events to run them over. */
 import pg from 'pg';
+import { afterAll, beforeAll } from 'vitest';
 import { findDataset } from '../../datasets/index.js';
 import type { RunOptions } from '../../query/engines/engine.js';
 import { runPlan } from '../../query/engines/postgres/run.js';
@@ -13,7 +14,7 @@ import { createTestDatabase } from './database.js';
 const orgId = '00000000-0000-4000-8000-000000000001';
 export const otherOrgId = '00000000-0000-4000-8000-000000000002';
 
-export interface PlanRows {
+interface PlanRows {
   /** The rows of a plan, of the first organisation where no other is named. */
   run(plan: Plan, options?: Partial<RunOptions>): Promise<JsonValue[][]>;
   /** The rows of a plan without an order, in a fixed one. */
@@ -21,8 +22,21 @@ export interface PlanRows {
   drop(): Promise<void>;
 }
 
+/** Makes the rows before the file's tests and removes them after: how to run plans over them. */
+export function withPlanRows(): Pick<PlanRows, 'run' | 'set'> {
+  let rows: PlanRows;
+  beforeAll(async () => {
+    rows = await createPlanRows();
+  });
+  afterAll(() => rows?.drop());
+  return {
+    run: (plan, options) => rows.run(plan, options),
+    set: (plan, options) => rows.set(plan, options),
+  };
+}
+
 /** A database of its own with 80 `logs` of each of two organisations. */
-export async function createPlanRows(): Promise<PlanRows> {
+async function createPlanRows(): Promise<PlanRows> {
   const database = await createTestDatabase();
   for (const month of ['2024-01-01', '2024-02-01', '2024-03-01']) {
     await database.asSuperuser(`SELECT app.ensure_partition('logs', $1), app.ensure_partition('security_events', $1)`, [

@@ -35,13 +35,10 @@ const statement = (born: string): InsertStatement => {
   return { alone: select(''), counting: select(`${quotaColumns}, ${used}, `) };
 };
 
-const insertAlways = statement(`born AS (
-  INSERT INTO jobs (${given}, status, reuse_key, reuse_seconds, reads_datasets, reads_from, reads_to)
-  VALUES (${givenValues}, '${births.submit}', $16::bytea, $17::int, $18::text[], $19::timestamptz, $20::timestamptz)
-  ${kept} RETURNING ${jobColumns})`);
-
-const insertOrReuse = statement(`old AS (
-  ${reusableResult(`id, ${takenOver}`, '$16::bytea', '$21::int')}
+/** An age of 0 looks for nothing, also not for what was completed in this very moment. */
+const lookedFor = 'CASE WHEN $21::int IS DISTINCT FROM 0 THEN $16::bytea END';
+const insert = statement(`old AS (
+  ${reusableResult(`id, ${takenOver}`, lookedFor, '$21::int')}
 ), born AS (
   INSERT INTO jobs (${given}, status, reuse_key, reuse_seconds, reads_datasets, reads_from, reads_to,
                     result_of, ${takenOver}, percent, is_exact, completed_at, expires_at)
@@ -97,18 +94,17 @@ export class SubmissionStore {
       reuse?.datasets ?? null,
       reuse?.range.from ?? null,
       reuse?.range.to ?? null,
-      ...(looksForResult ? [job.maxResultAgeSeconds] : []),
+      job.maxResultAgeSeconds,
     ];
-    const insert = looksForResult ? insertOrReuse : insertAlways;
-    if (!isFarFromQuota) return this.#insertCounting(identity, insert.counting, parameters);
+    if (!isFarFromQuota) return this.#insertCounting(identity, parameters);
     const [row] = await this.postgres.queryAsOrg<StoredRow>(identity, insert.alone, parameters);
     return row!;
   }
 
   /** @throws QUOTA_EXCEEDED; nothing is stored then */
-  async #insertCounting(identity: Identity, insert: string, parameters: unknown[]): Promise<StoredRow> {
+  async #insertCounting(identity: Identity, parameters: unknown[]): Promise<StoredRow> {
     return withQuotas(this.postgres, identity, async (tx) => {
-      const [row] = await tx.query<QuotaRow & { used: number } & StoredRow>(insert, parameters);
+      const [row] = await tx.query<QuotaRow & { used: number } & StoredRow>(insert.counting, parameters);
       const { tier, limits, noticed, used, ...stored } = row!;
       const use = toUse({ tier, limits, noticed }, 'resultBytes', used);
       if (stored.id !== null && stored.resultOf === null) requireRoom('jobs', use, 1);

@@ -1,31 +1,10 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import {
-  agg,
-  by,
-  col,
-  cols,
-  count,
-  createPlanRows,
-  logs,
-  long,
-  type PlanRows,
-  table,
-  text,
-} from '../../../../tests/setup/plan-rows.js';
+import { describe, expect, test } from 'vitest';
+import { agg, by, col, cols, count, logs, long, table, text, withPlanRows } from '../../../../tests/setup/plan-rows.js';
 import { filter, literal, sort, summarize } from '../../../plan/build.js';
 import { call } from '../../../plan/functions/index.js';
 import type { Expr, Pick, Plan } from '../../../plan/types.js';
 
-let rows: PlanRows;
-
-beforeAll(async () => {
-  rows = await createPlanRows();
-});
-
-afterAll(() => rows?.drop());
-
-const run: PlanRows['run'] = (plan, options) => rows.run(plan, options);
-const set: PlanRows['set'] = (plan, options) => rows.set(plan, options);
+const { run, set } = withPlanRows();
 
 describe('summarize', () => {
   const plan = table(

@@ -1,17 +1,16 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import {
   agg,
   by,
   col,
   cols,
   count,
-  createPlanRows,
   logs,
   long,
   only,
-  type PlanRows,
   table,
   text,
+  withPlanRows,
 } from '../../../../tests/setup/plan-rows.js';
 import {
   distinct,
@@ -31,16 +30,7 @@ import { call } from '../../../plan/functions/index.js';
 import type { Plan } from '../../../plan/types.js';
 import { compilePlan } from './compile.js';
 
-let rows: PlanRows;
-
-beforeAll(async () => {
-  rows = await createPlanRows();
-});
-
-afterAll(() => rows?.drop());
-
-const run: PlanRows['run'] = (plan, options) => rows.run(plan, options);
-const set: PlanRows['set'] = (plan, options) => rows.set(plan, options);
+const { run, set } = withPlanRows();
 
 describe('join', () => {
   const left = table({ a: 'long', x: 'string' }, [1, 'l1'], [2, 'l2'], [null, 'l3']);

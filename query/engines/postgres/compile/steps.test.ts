@@ -1,34 +1,24 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import {
   agg,
   by,
   col,
   cols,
   count,
-  createPlanRows,
   logs,
   long,
   only,
   otherOrgId,
-  type PlanRows,
   table,
   text,
+  withPlanRows,
 } from '../../../../tests/setup/plan-rows.js';
 import { distinct, extend, filter, limit, literal, project, rangeRows, sort, summarize } from '../../../plan/build.js';
 import { call } from '../../../plan/functions/index.js';
 import type { Expr, Plan, ScalarType, SortKey } from '../../../plan/types.js';
 import type { JsonValue } from '../../../result.js';
 
-let rows: PlanRows;
-
-beforeAll(async () => {
-  rows = await createPlanRows();
-});
-
-afterAll(() => rows?.drop());
-
-const run: PlanRows['run'] = (plan, options) => rows.run(plan, options);
-const set: PlanRows['set'] = (plan, options) => rows.set(plan, options);
+const { run, set } = withPlanRows();
 
 describe('scan', () => {
   test('reads the organisation’s rows alone', async () => {
